@@ -1,0 +1,36 @@
+"""What a usage event is: the event schema, its version, and its YAML file."""
+
+from usage_pipeline.schema.event_schema import (
+    EVERY_LINE,
+    Aggregation,
+    CsvOptions,
+    EventSchema,
+    FieldSpec,
+    MetricSpec,
+    Window,
+)
+from usage_pipeline.schema.schema_file import (
+    InvalidSchema,
+    SchemaProblem,
+    load_schema,
+    load_schemas,
+    parse_schema,
+)
+from usage_pipeline.schema.version import ledger_shape, schema_version
+
+__all__ = [
+    "EVERY_LINE",
+    "Aggregation",
+    "CsvOptions",
+    "EventSchema",
+    "FieldSpec",
+    "InvalidSchema",
+    "MetricSpec",
+    "SchemaProblem",
+    "Window",
+    "ledger_shape",
+    "load_schema",
+    "load_schemas",
+    "parse_schema",
+    "schema_version",
+]

@@ -1,0 +1,204 @@
+"""What one kind of usage is: its fields, its rules, its event key and its metrics.
+
+The models hold exactly what a `defs.yaml` may say (`docs/schema.md` lists every key). They are
+plain values: no stage needs Dagster or a database to use them.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+
+FieldType = Literal["string", "integer", "decimal", "timestamp", "boolean"]
+Aggregation = Literal["sum", "count", "min", "max"]
+Window = Literal["hour", "day", "week", "month"]
+
+#: The key of last resort: every line of every file is an event of its own.
+EVERY_LINE = ("upload", "line")
+
+
+def _exact_number(value: Any) -> Any:
+    """Read a YAML number as the decimal typed: 0.1 is one tenth, not its nearest double."""
+    if isinstance(value, bool):
+        raise ValueError("a number is expected, not true or false")
+    if isinstance(value, int | float | str):
+        try:
+            number = Decimal(str(value))
+        except ArithmeticError:
+            raise ValueError(f"{value!r} is not a number") from None
+        if not number.is_finite():
+            raise ValueError(f"{value!r} is not a finite number")
+        return number
+    return value
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _duration(value: Any) -> Any:
+    """Read `5m`, `24h` or `35d` as a length of time."""
+    if isinstance(value, timedelta):
+        return value
+    match = re.fullmatch(r"(\d{1,6})([smhd])", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("a length of time is a number and a unit: 30s, 5m, 24h or 35d")
+    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+
+
+ExactNumber = Annotated[Decimal, BeforeValidator(_exact_number, json_schema_input_type=float | str)]
+Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=str)]
+Name = Annotated[StrictStr, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
+class SchemaPart(BaseModel):
+    """Base of everything in the YAML: unknown keys are refused, values never change later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class FieldSpec(SchemaPart):
+    """One column of the ingestion table: where it comes from, its type and its rules."""
+
+    type: FieldType = Field(description="string, integer, decimal, timestamp or boolean")
+    description: StrictStr | None = Field(default=None, description="What the field means")
+    from_: list[StrictStr] = Field(
+        default=[], alias="from", description="Headers accepted besides the field's own name"
+    )
+    constant: StrictStr | None = Field(
+        default=None, description="The value of every row; the field is then not in the file"
+    )
+    from_file_name: StrictStr | None = Field(
+        default=None, description="Regular expression with one group that finds the value"
+    )
+    required: StrictBool = Field(default=True, description="An empty cell is an error")
+    usage: StrictBool = Field(default=False, description="A numeric field that is metered")
+    unit: StrictStr | None = Field(default=None, description="What one of it is: call, GB, hour")
+    minimum: ExactNumber | None = Field(default=None, description="Smallest value allowed")
+    maximum: ExactNumber | None = Field(default=None, description="Largest value allowed")
+    allowed: list[StrictStr | StrictInt] | None = Field(
+        default=None, min_length=1, description="The only values allowed"
+    )
+    pattern: StrictStr | None = Field(
+        default=None, description="RE2 expression that the whole value must match"
+    )
+    max_length: StrictInt | None = Field(default=None, ge=1, description="Longest text allowed")
+    precision: StrictInt = Field(default=38, ge=1, le=38, description="Digits of a decimal")
+    scale: StrictInt = Field(default=18, ge=0, le=38, description="Digits behind its point")
+    format: StrictStr = Field(
+        default="iso8601",
+        description="iso8601, epoch_seconds, epoch_milliseconds or a strptime pattern",
+    )
+    time_zone: StrictStr | None = Field(
+        default=None, description="Zone of a timestamp that is written without an offset"
+    )
+    future_limit: Duration | None = Field(
+        default=None,
+        description="How far past the time of receipt is accepted; 5m for the event's own time",
+    )
+    past_limit: Duration | None = Field(
+        default=None, description="How long before the time of receipt is accepted"
+    )
+
+    @property
+    def in_file(self) -> bool:
+        """Whether a column of the file feeds the field."""
+        return self.constant is None and self.from_file_name is None
+
+    @property
+    def numeric(self) -> bool:
+        return self.type in ("integer", "decimal")
+
+
+class CsvOptions(SchemaPart):
+    """How the files of this schema are written."""
+
+    delimiter: Literal["auto", ",", ";", "\t", "|"] = Field(
+        default="auto", description="auto, or the character between two cells"
+    )
+    encoding: Literal["auto", "utf-8"] = Field(default="auto", description="auto or utf-8")
+    null_values: list[StrictStr] = Field(default=[""], description="Cell texts that mean: no value")
+
+
+class MetricSpec(SchemaPart):
+    """One billable metric: an aggregate of the schema's events per customer and window."""
+
+    aggregation: Aggregation = Field(description="sum, count, min or max")
+    field: StrictStr | None = Field(default=None, description="The field that is aggregated")
+    window: Window = Field(description="hour, day, week (ISO, from Monday) or month")
+    time_zone: StrictStr = Field(default="UTC", description="Zone in which the window begins")
+    group_by: list[StrictStr] = Field(default=[], description="Fields that split the value")
+    description: StrictStr | None = Field(default=None, description="What is billed with it")
+
+
+class EventSchema(SchemaPart):
+    """One kind of usage, as described by one `defs.yaml`."""
+
+    name: Name = Field(description="snake_case; names partitions, tables and the drop folder")
+    description: StrictStr | None = Field(default=None, description="What these files are")
+    kind: Literal["events", "summary"] = Field(
+        default="events", description="events, or summary for rows that are billable as they are"
+    )
+    window: Window | None = Field(default=None, description="Kind summary: window of its metrics")
+    time_zone: StrictStr = Field(default="UTC", description="Kind summary: zone of the window")
+    start: date = Field(default=date(2020, 1, 1), description="Earliest day an event may have")
+    fields: dict[str, FieldSpec] = Field(description="The columns of the ingestion table")
+    event_key: list[StrictStr] | None = Field(
+        default=None, description="Fields that make two rows the same event, or [upload, line]"
+    )
+    on_duplicate: Literal["keep_first"] = Field(
+        default="keep_first", description="keep_first: the row that came first counts"
+    )
+    on_invalid: Literal["refuse_file", "quarantine_rows"] = Field(
+        default="refuse_file", description="What one bad row does to its file"
+    )
+    confirm: Literal["automatic", "manual"] = Field(
+        default="automatic", description="Whether a person must confirm before rows count"
+    )
+    csv: CsvOptions = Field(default_factory=CsvOptions, description="How the files are written")
+    metrics: dict[str, MetricSpec] = Field(default={}, description="What is billed")
+
+    @property
+    def usage_fields(self) -> dict[str, FieldSpec]:
+        return {name: field for name, field in self.fields.items() if field.usage}
+
+    @property
+    def dimensions(self) -> list[str]:
+        """Fields a summary row is broken down by: neither customer, nor time, nor a number."""
+        return [
+            name
+            for name, field in self.fields.items()
+            if name != "customer_id" and field.type in ("string", "boolean")
+        ]
+
+    @property
+    def key_fields(self) -> tuple[str, ...]:
+        """The event key; of a summary, where none is written: customer, time and dimensions."""
+        if self.event_key is not None:
+            return tuple(self.event_key)
+        return ("customer_id", "timestamp", *self.dimensions)
+
+    @property
+    def every_line_counts(self) -> bool:
+        """Whether nothing can ever be a duplicate, because each line is its own event."""
+        return self.key_fields == EVERY_LINE
+
+    @property
+    def all_metrics(self) -> dict[str, MetricSpec]:
+        """The metrics written, and for kind summary one of each usage field beside them."""
+        if self.kind == "events" or self.window is None:
+            return self.metrics
+        return {
+            name: MetricSpec(
+                aggregation="sum",
+                field=name,
+                window=self.window,
+                time_zone=self.time_zone,
+                group_by=self.dimensions,
+                description=field.description,
+            )
+            for name, field in self.usage_fields.items()
+        } | self.metrics

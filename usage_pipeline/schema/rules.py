@@ -1,0 +1,144 @@
+"""The rules an event schema lays down for each row, as SQL conditions on the mapped frame.
+
+One rule, one condition: the `valid` flag, the Great Expectations suite, the error file and the
+command line all evaluate `Rule.holds`, so they cannot disagree.
+
+The frame (see `mapping/frame.py`) has the typed fields, and beside them `received_at`, `fault`
+(code of a record whose cells could not be told apart) and `unreadable` (a struct: per field the
+code why its cell could not be read; NULL on clean rows).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from usage_pipeline.schema.event_schema import EventSchema, FieldSpec, FieldType
+from usage_pipeline.warehouse.sql import literal, quoted
+
+DEFAULT_FUTURE_LIMIT = timedelta(minutes=5)
+
+#: Why a cell of each type may be unreadable: the codes that casts give.
+UNREADABLE: dict[FieldType, dict[str, str]] = {
+    "string": {},
+    "boolean": {"type-error": "{} must be true or false"},
+    "integer": {
+        "type-error": "{} must be a whole number, written in digits only",
+        "precision-loss": "{} must fit into 64 bits",
+    },
+    "decimal": {
+        "type-error": "{} must be a decimal number, with a point and without thousands signs",
+        "precision-loss": "{} must fit {} digits before and {} behind the point",
+    },
+    "timestamp": {
+        "timestamp-format": "{} must be a time written as {}",
+        "timestamp-no-zone": "{} must have an offset such as Z, as the schema names no time zone",
+        "timestamp-ambiguous": "{} must be a time that existed exactly once in {}",
+        "precision-loss": "{} must not be finer than microseconds",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One demand on one field of every row.
+
+    holds: SQL condition over the mapped frame, TRUE where the row obeys and never NULL.
+    description: the demand in words.
+    warning: a row that fails it is reported, and stays valid.
+    """
+
+    code: str
+    field: str
+    holds: str
+    description: str
+    warning: bool = False
+
+
+def row_rules(schema: EventSchema) -> list[Rule]:
+    """Every rule of the schema that one row alone can obey or break, field by field."""
+    return [rule for name, field in schema.fields.items() for rule in _rules(name, field, schema)]
+
+
+def _rules(name: str, field: FieldSpec, schema: EventSchema) -> Iterator[Rule]:
+    column, unreadable = quoted(name), f"unreadable.{quoted(name)}"
+    readable_types = field.type != "string"
+    if field.required:
+        excused = f" OR {unreadable} IS NOT NULL" if readable_types else ""
+        holds = f"fault IS NOT NULL OR {column} IS NOT NULL{excused}"
+        yield Rule("required-value", name, holds, f"{name} must have a value")
+    for code, words in UNREADABLE[field.type].items():
+        yield Rule(
+            code,
+            name,
+            f"{unreadable} IS DISTINCT FROM {literal(code)}",
+            words.format(name, *_details(field, code)),
+        )
+    for code, condition, words in _constraints(name, field, schema):
+        yield Rule(code, name, f"{column} IS NULL OR {condition}", f"{name} {words}")
+    if field.type == "string":
+        yield Rule(
+            "padded-text",
+            name,
+            f"{column} IS NULL OR {column} = trim({column}, ' \t')",
+            f"{name} has space at its ends, which is kept",
+            warning=True,
+        )
+
+
+def _details(field: FieldSpec, code: str) -> tuple[object, ...]:
+    if field.type == "decimal" and code == "precision-loss":
+        return (field.precision - field.scale, field.scale)
+    if code == "timestamp-format":
+        return ("ISO 8601 (2026-10-31T12:00:00Z)" if field.format == "iso8601" else field.format,)
+    return (field.time_zone,)
+
+
+def _constraints(
+    name: str, field: FieldSpec, schema: EventSchema
+) -> Iterator[tuple[str, str, str]]:
+    """(code, condition on the value, demand in words) for each constraint that is set."""
+    column = quoted(name)
+    if field.minimum is not None:
+        bound = _number(field.minimum, field)
+        yield "constraint-error", f"{column} >= {bound}", f"must be at least {field.minimum:f}"
+    if field.maximum is not None:
+        bound = _number(field.maximum, field)
+        yield "constraint-error", f"{column} <= {bound}", f"must be at most {field.maximum:f}"
+    if field.allowed is not None:
+        values = ", ".join(
+            literal(value) if isinstance(value, str) else str(value) for value in field.allowed
+        )
+        words = ", ".join(map(str, field.allowed))
+        yield "constraint-error", f"{column} IN ({values})", f"must be one of {words}"
+    if field.pattern is not None:
+        condition = f"regexp_full_match({column}, {literal(field.pattern)})"
+        yield "constraint-error", condition, f"must match {field.pattern}"
+    if field.max_length is not None:
+        condition = f"length({column}) <= {field.max_length}"
+        yield "constraint-error", condition, f"must have at most {field.max_length} characters"
+    if field.type == "timestamp":
+        yield from _limits(name, field, schema)
+
+
+def _limits(name: str, field: FieldSpec, schema: EventSchema) -> Iterator[tuple[str, str, str]]:
+    column, is_event_time = quoted(name), name == "timestamp"
+    future = field.future_limit or (DEFAULT_FUTURE_LIMIT if is_event_time else None)
+    if future is not None:
+        limit = f"received_at + to_seconds({future.total_seconds():.0f})"
+        words = f"must not be later than {future} (h:m:s) after the file was received"
+        yield "future-timestamp", f"{column} <= {limit}", words
+    if is_event_time:
+        begin = f"TIMESTAMPTZ '{schema.start} 00:00:00+00'"
+        words = f"must not be before {schema.start}, the start of the schema"
+        yield "past-timestamp", f"{column} >= {begin}", words
+    if field.past_limit is not None:
+        limit = f"received_at - to_seconds({field.past_limit.total_seconds():.0f})"
+        words = f"must not be earlier than {field.past_limit} (h:m:s) before the file was received"
+        yield "past-timestamp", f"{column} >= {limit}", words
+
+
+def _number(bound: object, field: FieldSpec) -> str:
+    sql_type = "BIGINT" if field.type == "integer" else f"DECIMAL({field.precision},{field.scale})"
+    return f"CAST('{bound:f}' AS {sql_type})"

@@ -1,0 +1,234 @@
+"""From a `defs.yaml` to an event schema, with every mistake located by file and line.
+
+Pydantic finds what one key says wrongly and `cross_check` what two keys say against each other;
+both arrive here as (path of keys, message) and leave as `file:line: key: message`, the same for
+`dg`, for the code location and for the command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from usage_pipeline.schema.cross_checks import cross_check
+from usage_pipeline.schema.event_schema import CsvOptions, EventSchema, FieldSpec, MetricSpec
+from usage_pipeline.schema.later import LATER_KEYS, LATER_WORDS
+
+COMPONENT_TYPE = "usage_pipeline.components.UsageEvents"
+
+_PARTS: dict[str, tuple[str, type[BaseModel]]] = {
+    "fields": ("field", FieldSpec),
+    "metrics": ("metric", MetricSpec),
+}
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaProblem:
+    """One mistake in a schema file: where it is, and what is allowed there."""
+
+    file: Path
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.key}: {self.message}"
+
+
+class InvalidSchema(ValueError):
+    """A schema file that cannot be used, with all its problems."""
+
+    def __init__(self, problems: Sequence[SchemaProblem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(map(str, problems)))
+
+
+def schemas_folder() -> Path:
+    """The folder with one sub-folder per event schema; `USAGE_PIPELINE_DEFS` moves it."""
+    moved = os.environ.get("USAGE_PIPELINE_DEFS")
+    return Path(moved) if moved else Path(__file__).parents[1] / "defs"
+
+
+def load_schemas(folder: Path | None = None) -> dict[str, EventSchema]:
+    """All event schemas below `folder`, by name.
+
+    Raises:
+        InvalidSchema: when a file is wrong, or two files give the same name.
+    """
+    schemas: dict[str, EventSchema] = {}
+    problems: list[SchemaProblem] = []
+    for file in sorted((folder or schemas_folder()).glob("**/defs.yaml")):
+        try:
+            schema = load_schema(file)
+        except InvalidSchema as error:
+            problems += error.problems
+            continue
+        if schema is None:
+            continue
+        if schema.name in schemas:
+            problems.append(
+                SchemaProblem(_shown(file), 1, "attributes.name", f"'{schema.name}' is taken")
+            )
+        schemas[schema.name] = schema
+    if problems:
+        raise InvalidSchema(problems)
+    return schemas
+
+
+def load_schema(file: Path) -> EventSchema | None:
+    """The event schema in `file`; None when the file describes another kind of component.
+
+    Raises:
+        InvalidSchema: naming file, line, key and what is allowed for every mistake.
+    """
+    text = file.read_text(encoding="utf-8")
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        message = f"not valid YAML: {error.problem or error}"
+        raise InvalidSchema([SchemaProblem(_shown(file), line, "yaml", message)]) from None
+    if not isinstance(document, dict) or document.get("type") != COMPONENT_TYPE:
+        return None
+    lines = dict(_key_lines(root))
+    repeated = list(_repeated_keys(root))
+    try:
+        if repeated:
+            raise _Problems(repeated)
+        return parse_schema(document.get("attributes"), prefix=("attributes",))
+    except _Problems as error:
+        raise InvalidSchema(
+            [
+                SchemaProblem(_shown(file), _line_of(path, lines), _dotted(path), message)
+                for path, message in error.problems
+            ]
+        ) from None
+
+
+def parse_schema(attributes: Any, prefix: KeyPath = ()) -> EventSchema:
+    """Check plain values, as YAML gives them, and make the event schema of them.
+
+    Raises:
+        ValueError: with all problems, a line each.
+    """
+    if not isinstance(attributes, Mapping):
+        raise _Problems([(prefix, "the keys of the schema are missing; name, fields, … go here")])
+    try:
+        schema = EventSchema.model_validate(attributes)
+    except ValidationError as error:
+        problems = [_in_words(detail, attributes) for detail in error.errors()]
+        raise _Problems([((*prefix, *path), message) for path, message in problems]) from None
+    problems = list(cross_check(schema))
+    if problems:
+        raise _Problems([((*prefix, *path), message) for path, message in problems])
+    return schema
+
+
+class _Problems(ValueError):
+    def __init__(self, problems: Sequence[tuple[KeyPath, str]]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(f"{_dotted(path)}: {message}" for path, message in problems))
+
+
+def _in_words(detail: Any, attributes: Mapping[str, Any]) -> tuple[KeyPath, str]:
+    path = _yaml_path(detail["loc"], attributes)
+    kind, given = detail["type"], detail["input"]
+    key = str(path[-1]) if path else ""
+    if kind == "extra_forbidden":
+        return path, _unknown_key(path)
+    if kind == "missing":
+        return path[:-1], f"the key '{key}' is missing"
+    if kind in ("literal_error", "enum"):
+        if isinstance(given, str) and given in LATER_WORDS.get(key, ()):
+            expected = detail["ctx"]["expected"]
+            return path, f"'{given}' is not yet supported. Allowed now: {expected}"
+        return path, f"{given!r} is not allowed here. Allowed: {detail['ctx']['expected']}"
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return path, f"{given!r}: {message}" if not isinstance(given, dict | list) else message
+
+
+def _yaml_path(location: Sequence[str | int], attributes: Any) -> KeyPath:
+    """Keep the steps that exist in the YAML: pydantic adds the names of union members."""
+    path: list[str | int] = []
+    for step in location:
+        if isinstance(attributes, Mapping) and (step in attributes or not path or len(path) == 2):
+            path.append(step)
+            attributes = attributes.get(step)
+        elif isinstance(attributes, list) and isinstance(step, int):
+            path.append(step)
+            attributes = attributes[step]
+        elif isinstance(attributes, Mapping):
+            path.append(step)
+            attributes = None
+    return tuple(path)
+
+
+def _unknown_key(path: KeyPath) -> str:
+    key, (part, model) = str(path[-1]), _part_at(path)
+    allowed = [spec.alias or name for name, spec in model.model_fields.items()]
+    if key in LATER_KEYS[part]:
+        return f"'{key}' is not yet supported. Allowed now: {', '.join(allowed)}"
+    near = difflib.get_close_matches(key, allowed, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return f"'{key}' is no key of a {part}.{hint} Allowed: {', '.join(allowed)}"
+
+
+def _part_at(path: KeyPath) -> tuple[str, type[BaseModel]]:
+    if len(path) == 2 and path[0] == "csv":
+        return "csv", CsvOptions
+    if len(path) == 3 and path[0] in _PARTS:
+        return _PARTS[str(path[0])]
+    return "schema", EventSchema
+
+
+def _key_lines(node: yaml.Node | None, path: KeyPath = ()) -> Iterator[tuple[KeyPath, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*path, key.value), key.start_mark.line + 1
+            yield from _key_lines(value, (*path, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield (*path, index), value.start_mark.line + 1
+            yield from _key_lines(value, (*path, index))
+
+
+def _repeated_keys(node: yaml.Node | None, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    # YAML loaders keep the last of two equal keys: a second `fields:` would drop the first unseen.
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                message = f"the key is there twice, again in line {key.start_mark.line + 1}"
+                yield (*path, key.value), message
+            seen.add(key.value)
+            yield from _repeated_keys(value, (*path, key.value))
+
+
+def _line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 1)
+
+
+def _dotted(path: KeyPath) -> str:
+    return "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step}" if index else str(step)
+        for index, step in enumerate(path)
+    )
+
+
+def _shown(file: Path) -> Path:
+    try:
+        return file.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return file

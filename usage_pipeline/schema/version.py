@@ -1,0 +1,46 @@
+"""Which schema an upload was read with, and which shape its ledger has."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from usage_pipeline.schema.event_schema import EventSchema
+
+#: Raised whenever the same YAML would be read, mapped or judged otherwise than before.
+RULES_VERSION = 1
+
+_WORDS_ONLY = {"description": True, "unit": True}
+
+
+def schema_version(schema: EventSchema) -> str:
+    """Hash, 12 hex digits, of everything that affects mapping and rules.
+
+    Descriptions, units, metrics and the confirmation policy change no row and no verdict, so
+    they are left out: editing them must not ask for a new check of what was checked.
+    """
+    matters = schema.model_dump(
+        mode="json",
+        by_alias=True,
+        include={"name", "start", "fields", "event_key", "on_invalid", "csv", "kind"},
+        exclude={"fields": {"__all__": _WORDS_ONLY}},
+    )
+    matters["event_key"] = list(schema.key_fields)
+    # The order of accepted headers and of fields is part of the meaning, so keys keep their order.
+    text = json.dumps([RULES_VERSION, matters], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def ledger_shape(schema: EventSchema) -> dict[str, Any]:
+    """What may not change under rows that are in: event key, policy, and the type of each field."""
+    return {
+        "event_key": list(schema.key_fields),
+        "on_duplicate": schema.on_duplicate,
+        "types": {
+            name: f"decimal({field.precision},{field.scale})"
+            if field.type == "decimal"
+            else field.type
+            for name, field in schema.fields.items()
+        },
+    }
