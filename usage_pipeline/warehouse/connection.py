@@ -1,0 +1,111 @@
+"""The two ways to a DuckDB connection: the warehouse file, and a scratch engine in memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import duckdb
+
+from usage_pipeline.data_folder import DataFolder
+from usage_pipeline.warehouse.lock import WarehouseBusy, wait_seconds, warehouse_lock
+from usage_pipeline.warehouse.sql import literal
+
+Connection: TypeAlias = duckdb.DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """The database file with the ingestion tables and the metrics."""
+
+    folder: DataFolder
+
+    @contextmanager
+    def open(self) -> Iterator[Connection]:
+        """A connection that nobody else has at the same time.
+
+        It reads files of the archive and nothing else from outside.
+
+        Raises:
+            WarehouseBusy: somebody else held it for longer than we wait.
+        """
+        database = self.folder.warehouse
+        database.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.uploads.mkdir(parents=True, exist_ok=True)
+        with warehouse_lock(database), _spill_folder(self.folder) as spill:
+            connection = _connect_patiently(database)
+            try:
+                _configure(connection, spill, readable=[self.folder.uploads])
+                yield connection
+            finally:
+                connection.close()
+
+
+@contextmanager
+def scratch_connection(folder: DataFolder, *readable: Path) -> Iterator[Connection]:
+    """An engine in memory, for work on one upload's files; it sees `readable` folders only."""
+    with _spill_folder(folder) as spill:
+        connection = duckdb.connect(":memory:")
+        try:
+            _configure(connection, spill, readable=[folder.uploads, *readable])
+            yield connection
+        finally:
+            connection.close()
+
+
+def _connect_patiently(database: Path) -> Connection:
+    # Our lock keeps our own processes apart; a SQL shell on the file knows nothing of it.
+    deadline = time.monotonic() + wait_seconds()
+    while True:
+        try:
+            return duckdb.connect(str(database))
+        except duckdb.IOException as error:
+            if "lock" not in str(error):
+                raise
+            if time.monotonic() > deadline:
+                raise WarehouseBusy(
+                    f"Another program has the warehouse file open, a SQL shell perhaps: {error}"
+                ) from None
+            time.sleep(0.2)
+
+
+@contextmanager
+def _spill_folder(folder: DataFolder) -> Iterator[Path]:
+    folder.scratch.mkdir(parents=True, exist_ok=True)
+    # A folder for each connection: engines that share one overwrite each other's spilled blocks.
+    spill = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=folder.scratch))
+    try:
+        yield spill
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def _configure(connection: Connection, spill: Path, readable: list[Path]) -> None:
+    folders = ", ".join(literal(str(path)) for path in [*readable, spill])
+    for setting in (
+        "TimeZone = 'UTC'",
+        f"memory_limit = {literal(memory_limit())}",
+        f"temp_directory = {literal(str(spill))}",
+        "autoinstall_known_extensions = false",
+        "autoload_known_extensions = false",
+        f"allowed_directories = [{folders}]",
+        "enable_external_access = false",
+        "lock_configuration = true",
+    ):
+        connection.execute(f"SET {setting}")
+
+
+def memory_limit() -> str:
+    """`USAGE_PIPELINE_MEMORY`, or 4 GB but never more than half of the machine."""
+    given = os.environ.get("USAGE_PIPELINE_MEMORY")
+    if given:
+        return given
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{min(4 << 30, machine // 2) >> 20}MiB"
