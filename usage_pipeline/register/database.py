@@ -1,0 +1,43 @@
+"""The register's database: SQLite by default, any that SQLAlchemy speaks by URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import NullPool
+
+from usage_pipeline.register.tables import metadata
+
+BUSY_SECONDS = 60
+
+
+def connect(url: str) -> Engine:
+    """An engine on `url` whose tables exist; several processes may come at once."""
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite":
+        engine = create_engine(url)
+    else:
+        if address.database:
+            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
+        _make_durable(engine)
+    with engine.begin() as transaction:
+        metadata.create_all(transaction)
+    return engine
+
+
+def _make_durable(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        # The driver would begin transactions late and weakly; SQLAlchemy's documented remedy.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # Taking the write lock at once makes read-then-write one step among processes.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

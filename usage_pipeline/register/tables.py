@@ -1,0 +1,103 @@
+"""The register's tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite would drop the offset and hand back a naive time."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData()
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("schema", String, primary_key=True),
+    Column("upload", String, primary_key=True),
+    Column("identity", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("schema_version", String),
+    Column("lines", BigInteger),
+    Column("valid", BigInteger),
+    Column("invalid", BigInteger),
+    Column("ingested", BigInteger),
+    Column("duplicates", BigInteger),
+    Column("superseded", BigInteger),
+    Column("place", Integer),
+    UniqueConstraint("schema", "identity"),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("schema", String, primary_key=True),
+    Column("upload", String, primary_key=True),
+    Column("schema_version", String, primary_key=True),
+    Column("passed", Boolean, nullable=False),
+    Column("lines", BigInteger),
+    Column("valid", BigInteger),
+    Column("invalid", BigInteger),
+    Column("error_count", BigInteger, nullable=False),
+    Column("warning_count", BigInteger, nullable=False),
+    Column("duplicates", BigInteger),
+    Column("mapping", JSON, nullable=False),
+    Column("codes", JSON, nullable=False),
+    Column("checked_at", Instant, nullable=False),
+)
+
+#: Append-only: who did what to which upload, when and why. Its id names a decision elsewhere.
+history = Table(
+    "history",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("schema", String, nullable=False),
+    Column("upload", String, nullable=False, index=True),
+    Column("action", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("note", Text),
+    Column("schema_version", String),
+    Column("details", JSON),
+    sqlite_autoincrement=True,
+)
+
+#: Windows whose metric value no longer follows from the ingestion table.
+stale_windows = Table(
+    "stale_windows",
+    metadata,
+    Column("schema", String, primary_key=True),
+    Column("metric", String, primary_key=True),
+    Column("window_start", Instant, primary_key=True),
+)
