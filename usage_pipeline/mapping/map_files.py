@@ -1,0 +1,149 @@
+"""The mapping stage: files become mapped frames, each with what is wrong in its structure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from usage_pipeline.intake.archive import write_then_rename
+from usage_pipeline.intake.identity import captured_values
+from usage_pipeline.mapping.frame import write_frame
+from usage_pipeline.mapping.headers import HeaderMatch, match_file
+from usage_pipeline.reading import LocatedError, Records, UnreadableFile
+from usage_pipeline.schema import EventSchema
+from usage_pipeline.schema.rules import Rule
+from usage_pipeline.warehouse.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file to be read: where its bytes are, what it was called, when it was received."""
+
+    path: Path
+    file_name: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MappedFile:
+    """What reading and mapping made of one file.
+
+    frame: the mapped frame; None when the file could not be read or its header does not match.
+    errors: of the file and of its records' structure, bounded; `faulty` counts all such records.
+    lines: data records, None when the file could not be read to its end.
+    """
+
+    source: SourceFile
+    match: HeaderMatch | None
+    frame: Path | None
+    errors: tuple[LocatedError, ...]
+    warnings: tuple[LocatedError, ...] = ()
+    lines: int | None = None
+    blank: int | None = None
+    faulty: int = 0
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        return self.match.mapping if self.match else {}
+
+
+def map_files(
+    sources: Iterable[SourceFile],
+    schema: EventSchema,
+    rules: list[Rule],
+    target: Callable[[SourceFile], Path],
+    connection: Connection,
+    max_errors: int,
+) -> Iterator[MappedFile]:
+    """Read and map each file strictly; a file that cannot be read stops none of the others.
+
+    Args:
+        target: where the frame of a file goes.
+        connection: a scratch engine that may read and write there.
+        max_errors: how many errors of structure are kept per file.
+    """
+    for source in sources:
+        match: HeaderMatch | None = None
+        try:
+            match = match_file(source.path, schema)
+            captured = captured_values(schema, source.file_name)
+            errors = (*match.errors, *_missing_captures(captured, schema, source.file_name))
+            if errors:
+                yield MappedFile(source, match, None, errors, match.warnings)
+                continue
+            yield _map(source, match, captured, schema, rules, target, connection, max_errors)
+        except UnreadableFile as error:
+            warnings = match.warnings if match else ()
+            yield MappedFile(source, match, None, (error.error,), warnings)
+
+
+def _map(
+    source: SourceFile,
+    match: HeaderMatch,
+    captured: dict[str, str | None],
+    schema: EventSchema,
+    rules: list[Rule],
+    target: Callable[[SourceFile], Path],
+    connection: Connection,
+    max_errors: int,
+) -> MappedFile:
+    fields = list(match.columns)
+    columns = [match.columns[field] for field in fields]
+    records = Records(source.path, match.header, columns, max_errors=max_errors)
+    refusal: list[UnreadableFile] = []
+    constants = captured | {
+        name: field.constant for name, field in schema.fields.items() if field.constant is not None
+    }
+
+    def write(path: Path) -> None:
+        batches = _remember_refusal(records.batches(), refusal)
+        write_frame(connection, batches, fields, constants, schema, rules, source.received_at, path)
+        if refusal:
+            raise refusal[0]
+
+    frame = target(source)
+    try:
+        write_then_rename(frame, write)
+    except Exception:
+        # DuckDB wraps what the reader raised in an error of its own; the reader's is the reason.
+        if refusal:
+            raise refusal[0] from None
+        raise
+    return MappedFile(
+        source,
+        match,
+        frame,
+        tuple(records.errors),
+        (*match.warnings, *records.warnings),
+        records.lines,
+        records.blank,
+        records.faulty,
+    )
+
+
+def _remember_refusal(
+    batches: Iterable[pa.RecordBatch], refusal: list[UnreadableFile]
+) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from batches
+    except UnreadableFile as error:
+        refusal.append(error)
+        raise
+
+
+def _missing_captures(
+    captured: dict[str, str | None], schema: EventSchema, file_name: str
+) -> Iterator[LocatedError]:
+    for name, value in captured.items():
+        if value is None and schema.fields[name].required:
+            yield LocatedError(
+                "file-name",
+                f"The file name does not hold the field {name}: "
+                f"{schema.fields[name].from_file_name!r} does not match it.",
+                field=name,
+                value=file_name,
+            )
