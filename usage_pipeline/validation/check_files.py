@@ -1,0 +1,133 @@
+"""The validation stage: mapped files get their verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from usage_pipeline.intake.archive import write_then_rename
+from usage_pipeline.mapping.map_files import MappedFile, SourceFile
+from usage_pipeline.reading import LocatedError
+from usage_pipeline.register import Verdict
+from usage_pipeline.schema import EventSchema, schema_version
+from usage_pipeline.validation.codes import CODES
+from usage_pipeline.validation.findings import broken_rules, repeated_events, write_error_file
+from usage_pipeline.validation.suite import RuleResult, SuiteRunner
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.sql import literal
+
+#: How many findings are kept with their messages; counts and bad lines are always complete.
+MAX_STORED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """A mapped file and what the checks said of it.
+
+    findings: errors and warnings by line, the first ones when there are more than were kept.
+    results: of each rule of the schema, with exact counts; empty when there is no frame.
+    """
+
+    mapped: MappedFile
+    verdict: Verdict
+    findings: tuple[LocatedError, ...]
+    results: tuple[RuleResult, ...] = ()
+
+    @property
+    def errors(self) -> list[LocatedError]:
+        return [finding for finding in self.findings if not CODES[finding.code].warning]
+
+
+def check_files(
+    files: Iterable[MappedFile],
+    schema: EventSchema,
+    suite: SuiteRunner,
+    target: Callable[[SourceFile], Path],
+    connection: Connection,
+    max_errors: int = MAX_STORED,
+) -> Iterator[CheckedFile]:
+    """Check each file by the schema's suite and write its error file.
+
+    Args:
+        target: where the error file of a file goes.
+        connection: a scratch engine that may read the frames.
+    """
+    for mapped in files:
+        checked = _check(mapped, schema, suite, connection, max_errors)
+        write_then_rename(target(mapped.source), partial(write_error_file, checked.findings))
+        yield checked
+
+
+def _check(
+    mapped: MappedFile,
+    schema: EventSchema,
+    suite: SuiteRunner,
+    connection: Connection,
+    max_errors: int,
+) -> CheckedFile:
+    if mapped.lines == 0:
+        empty = LocatedError("empty-file", CODES["empty-file"].advice)
+        mapped = replace(mapped, frame=None, errors=(*mapped.errors, empty))
+    of_file = [*mapped.errors, *mapped.warnings]
+    if mapped.frame is None:
+        return CheckedFile(mapped, _refused(mapped, schema), tuple(of_file))
+
+    frame = f"read_parquet({literal(str(mapped.frame))})"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW frame AS SELECT * FROM {frame}")
+    rows = connection.execute("SELECT count(*), count(*) FILTER (WHERE valid) FROM frame")
+    lines, valid = rows.fetchall()[0]
+    if lines != mapped.lines:
+        raise RuntimeError(
+            f"{mapped.source.file_name}: {mapped.lines} records were read and {lines} mapped"
+        )
+    results = suite.run(connection, "frame")
+    codes = _counts(connection, mapped, results)
+    repeats, repeat_findings = repeated_events(connection, "frame", schema, max_errors)
+    codes |= repeats
+    rules = [result.rule for result in results if result.unexpected]
+    broken = broken_rules(connection, "frame", rules, mapped.mapping, max_errors)
+    findings = sorted([*of_file, *broken, *repeat_findings], key=lambda one: one.line or 0)
+    verdict = Verdict(
+        schema_version=schema_version(schema),
+        passed=valid == lines or (schema.on_invalid == "quarantine_rows" and valid > 0),
+        lines=lines,
+        valid=valid,
+        invalid=lines - valid,
+        error_count=sum(n for code, n in codes.items() if not CODES[code].warning),
+        warning_count=sum(n for code, n in codes.items() if CODES[code].warning),
+        duplicates=sum(repeats.values()),
+        mapping=mapped.mapping,
+        codes=codes,
+    )
+    return CheckedFile(mapped, verdict, tuple(findings[:max_errors]), tuple(results))
+
+
+def _counts(
+    connection: Connection, mapped: MappedFile, results: Iterable[RuleResult]
+) -> dict[str, int]:
+    """{code: how often}, exact however many messages were kept."""
+    codes = Counter(warning.code for warning in mapped.warnings)
+    faults = "SELECT fault, count(*) FROM frame WHERE fault IS NOT NULL GROUP BY fault"
+    codes.update(dict(connection.execute(faults).fetchall()) if mapped.faulty else {})
+    for result in results:
+        codes[result.rule.code] += result.unexpected
+    return {code: count for code, count in codes.items() if count}
+
+
+def _refused(mapped: MappedFile, schema: EventSchema) -> Verdict:
+    """The verdict on a file that has no rows to judge."""
+    return Verdict(
+        schema_version=schema_version(schema),
+        passed=False,
+        lines=mapped.lines,
+        valid=mapped.lines,
+        invalid=mapped.lines,
+        error_count=len(mapped.errors),
+        warning_count=len(mapped.warnings),
+        duplicates=None,
+        mapping=mapped.mapping,
+        codes=dict(Counter(one.code for one in (*mapped.errors, *mapped.warnings))),
+    )

@@ -1,0 +1,118 @@
+"""The located errors of one mapped file, from the same conditions that decide its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from usage_pipeline.reading import LocatedError, clip
+from usage_pipeline.schema import EventSchema
+from usage_pipeline.schema.rules import Rule
+from usage_pipeline.validation.codes import CODES
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.sql import column_list, quoted
+
+ERROR_FILE = pa.schema(
+    [
+        ("line", pa.int64()),
+        ("column", pa.string()),
+        ("field", pa.string()),
+        ("value", pa.string()),
+        ("code", pa.string()),
+        ("message", pa.string()),
+        ("warning", pa.bool_()),
+    ]
+)
+
+
+def broken_rules(
+    connection: Connection,
+    frame: str,
+    rules: Sequence[Rule],
+    headers: Mapping[str, str],
+    limit: int,
+) -> Iterator[LocatedError]:
+    """The first `limit` cells of a frame that break a rule, by line, then by rule."""
+    if not rules:
+        return
+    broken = ", ".join(
+        f"CASE WHEN NOT ({rule.holds}) THEN {index} END" for index, rule in enumerate(rules)
+    )
+    rows = connection.execute(
+        f"""SELECT line, rule, written
+            FROM (SELECT line, written, unnest([{broken}]) AS rule
+                  FROM {frame} WHERE written IS NOT NULL)
+            WHERE rule IS NOT NULL ORDER BY line, rule LIMIT {limit}"""
+    ).fetchall()
+    for line, index, written in rows:
+        rule = rules[index]
+        text = written[rule.field]
+        value = None if text is None else clip(text)
+        yield LocatedError(
+            rule.code,
+            f"{rule.description}." if value is None else f"{rule.description}, not '{value}'.",
+            line=line,
+            column=headers.get(rule.field),
+            field=rule.field,
+            value=value,
+        )
+
+
+def repeated_events(
+    connection: Connection, frame: str, schema: EventSchema, limit: int
+) -> tuple[dict[str, int], list[LocatedError]]:
+    """Valid rows whose event stands on an earlier line of the file: {code: count}, and samples.
+
+    A repeat with the same content is a `duplicate-in-file`, with other content a
+    `conflict-in-file`.
+    """
+    if schema.every_line_counts:
+        return {}, []
+    key = column_list(schema.key_fields)
+    on_key = " AND ".join(
+        f"again.{quoted(name)} IS NOT DISTINCT FROM first.{quoted(name)}"
+        for name in schema.key_fields
+    )
+    differs = " OR ".join(
+        f"again.{quoted(name)} IS DISTINCT FROM original.{quoted(name)}" for name in schema.fields
+    )
+    # Grouping finds the few keys that repeat; only they are joined back to their lines.
+    repeats = f"""
+        WITH first AS (SELECT {key}, min(line) AS line FROM {frame} WHERE valid
+                       GROUP BY {key} HAVING count(*) > 1)
+        SELECT again.line AS line, first.line AS first_line,
+               CASE WHEN {differs} THEN 'conflict-in-file' ELSE 'duplicate-in-file' END AS code
+        FROM first
+        JOIN {frame} AS again ON again.valid AND again.line > first.line AND {on_key}
+        JOIN {frame} AS original ON original.line = first.line"""
+    total = connection.execute(f"SELECT code, count(*) FROM ({repeats}) GROUP BY code").fetchall()
+    if not total:
+        return {}, []
+    rows = connection.execute(f"{repeats} ORDER BY again.line LIMIT {limit}").fetchall()
+    return dict(total), [
+        LocatedError(code, f"{CODES[code].title}: line {first}. {CODES[code].advice}", line=line)
+        for line, first, code in rows
+    ]
+
+
+def write_error_file(findings: Sequence[LocatedError], path: Path) -> None:
+    """Write findings as Parquet, columns as in `ERROR_FILE`."""
+    table = pa.table(
+        {
+            name: [getattr(finding, name) for finding in findings]
+            for name in ERROR_FILE.names
+            if name != "warning"
+        }
+        | {"warning": [CODES[finding.code].warning for finding in findings]},
+        schema=ERROR_FILE,
+    )
+    pq.write_table(table, path)
+
+
+def read_error_file(path: Path) -> list[LocatedError]:
+    """The findings in an error file, in their order."""
+    rows = pq.read_table(path).drop_columns("warning").to_pylist()
+    return [LocatedError(**row) for row in rows]
