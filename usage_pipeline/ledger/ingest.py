@@ -1,0 +1,172 @@
+"""The ingestion stage: the valid rows of confirmed uploads enter the ledger, each event once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from usage_pipeline.ledger.tables import displaced_table, ensure_tables, ingestion_table
+from usage_pipeline.schema import EventSchema
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.sql import column_list, literal, quoted
+
+#: Windows begin and end on quarters of an hour, whatever the time zone.
+SLOT_SECONDS = 900
+
+
+@dataclass(frozen=True, slots=True)
+class MappedUpload:
+    """An upload that may be ingested: its frame, and the decision that allows it."""
+
+    upload: str
+    frame: Path
+    schema_version: str
+    decision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """Where an upload stands in the ledger.
+
+    place: its number in the order of ingestion, for ever.
+    ingested, duplicates, superseded: rows that count, that lost to an earlier place or line, and
+    that lost to a later place; they add up to its valid rows.
+    """
+
+    upload: str
+    place: int
+    ingested: int
+    duplicates: int
+    superseded: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {
+            "ingested": self.ingested,
+            "duplicates": self.duplicates,
+            "superseded": self.superseded,
+        }
+
+
+def ingest_uploads(
+    uploads: Iterable[MappedUpload],
+    schema: EventSchema,
+    connection: Connection,
+    before_commit: Callable[[list[datetime]], None],
+) -> Iterator[Ingested]:
+    """Ingest each upload in a transaction of its own; what is in already is left as it is.
+
+    Args:
+        before_commit: called with the begin of each quarter of an hour whose events change,
+            before the change is durable, so that metric windows are known to be stale in time.
+
+    Raises:
+        LedgerShapeChanged: see `ensure_tables`; nothing is ingested.
+    """
+    connection.execute("BEGIN TRANSACTION")
+    ensure_tables(connection, schema)
+    connection.execute("COMMIT")
+    for upload in uploads:
+        if standing(connection, schema, upload.upload) is None:
+            connection.execute("BEGIN TRANSACTION")
+            try:
+                _insert(connection, schema, upload)
+                before_commit(_changed_slots(connection))
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            finally:
+                connection.execute("DROP TABLE IF EXISTS incoming")
+        ingested = standing(connection, schema, upload.upload)
+        assert ingested is not None
+        yield ingested
+
+
+def standing(connection: Connection, schema: EventSchema, upload: str) -> Ingested | None:
+    """Where an upload stands in the ledger; None when it is not in."""
+    rows = connection.execute(
+        "SELECT place, valid FROM pipeline.uploads WHERE schema = ? AND upload = ?",
+        [schema.name, upload],
+    ).fetchall()
+    if not rows:
+        return None
+    place, valid = rows[0]
+    table = ingestion_table(schema)
+    counted = connection.execute(f"SELECT count(*) FROM {table} WHERE place = {place}").fetchall()
+    # First come, first served: whatever does not count lost to an earlier place or line.
+    return Ingested(upload, place, counted[0][0], valid - counted[0][0], 0)
+
+
+def _insert(connection: Connection, schema: EventSchema, upload: MappedUpload) -> None:
+    place = _next_place(connection, schema)
+    fields = column_list(schema.fields)
+    connection.execute(
+        f"""CREATE TEMP TABLE incoming AS
+            SELECT CAST({place} AS INTEGER) AS place, line, {fields}, true AS counts
+            FROM read_parquet({literal(str(upload.frame))}) WHERE valid"""
+    )
+    if not schema.every_line_counts:
+        _find_losers(connection, schema)
+    columns = f"place, line, {fields}"
+    for table, condition in (
+        (ingestion_table(schema), "counts"),
+        (displaced_table(schema), "NOT counts"),
+    ):
+        connection.execute(
+            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM incoming WHERE {condition}"
+        )
+    connection.execute(
+        """INSERT INTO pipeline.uploads
+           SELECT ?, ?, ?, ?, ?, count(*), ? FROM incoming""",
+        [
+            schema.name,
+            place,
+            upload.upload,
+            upload.schema_version,
+            upload.decision,
+            datetime.now(UTC),
+        ],
+    )
+
+
+def _find_losers(connection: Connection, schema: EventSchema) -> None:
+    """Mark the incoming rows whose event is in the table, or on an earlier line of the file."""
+    key = column_list(schema.key_fields)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE losers AS
+            SELECT incoming.line FROM incoming
+            SEMI JOIN {ingestion_table(schema)} AS winner ON {_same_key(schema, "winner")}
+            UNION
+            SELECT incoming.line FROM incoming
+            JOIN (SELECT {key}, min(line) AS line FROM incoming
+                  GROUP BY {key} HAVING count(*) > 1) AS first
+              ON incoming.line > first.line AND {_same_key(schema, "first")}"""
+    )
+    if connection.execute("SELECT count(*) FROM losers").fetchall()[0][0]:
+        connection.execute(
+            "UPDATE incoming SET counts = false WHERE line IN (SELECT line FROM losers)"
+        )
+
+
+def _same_key(schema: EventSchema, other: str) -> str:
+    # A missing value is a value of the key: NULL equals NULL here.
+    return " AND ".join(
+        f"incoming.{quoted(name)} IS NOT DISTINCT FROM {other}.{quoted(name)}"
+        for name in schema.key_fields
+    )
+
+
+def _next_place(connection: Connection, schema: EventSchema) -> int:
+    query = "SELECT coalesce(max(place), 0) + 1 FROM pipeline.uploads WHERE schema = ?"
+    return int(connection.execute(query, [schema.name]).fetchall()[0][0])
+
+
+def _changed_slots(connection: Connection) -> list[datetime]:
+    rows = connection.execute(
+        f"""SELECT DISTINCT epoch_us("timestamp") // {SLOT_SECONDS * 1_000_000} AS slot
+            FROM incoming WHERE counts ORDER BY slot"""
+    ).fetchall()
+    return [datetime.fromtimestamp(slot * SLOT_SECONDS, UTC) for (slot,) in rows]

@@ -1,0 +1,114 @@
+"""The ledger's tables in the warehouse.
+
+Per event schema, in a database schema of its name: `ingestion_table`, the one row per event that
+counts, and `displaced`, the valid rows that do not; together they hold every valid row of every
+upload, so that nothing is needed from a file to bring a displaced row back. `pipeline.uploads`
+says which uploads are in, at which place. No index: an anti-join of a batch of a million rows
+costs half a second, and a primary key many times that on every load.
+"""
+
+from __future__ import annotations
+
+import json
+
+from usage_pipeline.mapping.casts import sql_type
+from usage_pipeline.schema import EventSchema, ledger_shape
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.sql import quoted
+
+
+class LedgerShapeChanged(RuntimeError):
+    """The YAML now describes another ledger than the one whose rows are in."""
+
+
+def ingestion_table(schema: EventSchema) -> str:
+    return f"{quoted(schema.name)}.ingestion_table"
+
+
+def displaced_table(schema: EventSchema) -> str:
+    return f"{quoted(schema.name)}.displaced"
+
+
+def ensure_tables(connection: Connection, schema: EventSchema) -> None:
+    """Make what is missing: tables at first, a column for each field that is new.
+
+    Raises:
+        LedgerShapeChanged: event key, policy or a field's type differ from the rows that are in.
+    """
+    connection.execute("CREATE SCHEMA IF NOT EXISTS pipeline")
+    connection.execute(
+        """CREATE TABLE IF NOT EXISTS pipeline.uploads (
+            schema VARCHAR NOT NULL, place INTEGER NOT NULL, upload VARCHAR NOT NULL,
+            schema_version VARCHAR NOT NULL, decision BIGINT NOT NULL,
+            valid BIGINT NOT NULL, ingested_at TIMESTAMPTZ NOT NULL)"""
+    )
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS pipeline.ledgers (schema VARCHAR NOT NULL, shape JSON NOT NULL)"
+    )
+    wanted = ledger_shape(schema)
+    known = _known_shape(connection, schema)
+    if known is None:
+        columns = ", ".join(f"{quoted(n)} {sql_type(field)}" for n, field in schema.fields.items())
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema.name)}")
+        for table in (ingestion_table(schema), displaced_table(schema)):
+            connection.execute(
+                f"CREATE TABLE {table} (place INTEGER NOT NULL, line BIGINT NOT NULL, {columns})"
+            )
+        connection.execute(
+            "INSERT INTO pipeline.ledgers VALUES (?, ?)", [schema.name, json.dumps(wanted)]
+        )
+    elif known != wanted:
+        _extend(connection, schema, known, wanted)
+
+
+def has_ledger(connection: Connection, schema: EventSchema) -> bool:
+    """Whether anything was ever ingested for the schema."""
+    return bool(
+        connection.execute(
+            "SELECT 1 FROM information_schema.tables "
+            "WHERE table_schema = ? AND table_name = 'ingestion_table'",
+            [schema.name],
+        ).fetchall()
+    )
+
+
+def _known_shape(connection: Connection, schema: EventSchema) -> dict[str, object] | None:
+    rows = connection.execute(
+        "SELECT shape FROM pipeline.ledgers WHERE schema = ?", [schema.name]
+    ).fetchall()
+    return json.loads(rows[0][0]) if rows else None
+
+
+def _extend(
+    connection: Connection,
+    schema: EventSchema,
+    known: dict[str, object],
+    wanted: dict[str, object],
+) -> None:
+    old_types, new_types = known["types"], wanted["types"]
+    assert isinstance(old_types, dict)
+    assert isinstance(new_types, dict)
+    changes = [
+        f"{key} was {known[key]} and is now {wanted[key]}"
+        for key in ("event_key", "on_duplicate")
+        if known[key] != wanted[key]
+    ] + [
+        f"field {name} was {old_types[name]} and is now {new_types[name]}"
+        for name in new_types
+        if name in old_types and old_types[name] != new_types[name]
+    ]
+    if changes:
+        raise LedgerShapeChanged(
+            f"Rows of {schema.name} are in already, and its YAML has changed under them: "
+            f"{'; '.join(changes)}. Change it back, or give the new meaning a schema of its own."
+        )
+    for name in new_types:
+        if name not in old_types:
+            for table in (ingestion_table(schema), displaced_table(schema)):
+                column = f"{quoted(name)} {sql_type(schema.fields[name])}"
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+    # Types of fields that went out of the YAML stay known: their columns are still there.
+    shape = {**wanted, "types": {**old_types, **new_types}}
+    connection.execute(
+        "UPDATE pipeline.ledgers SET shape = ? WHERE schema = ?", [json.dumps(shape), schema.name]
+    )
