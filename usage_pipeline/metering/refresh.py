@@ -1,0 +1,76 @@
+"""Keeping metrics in step with the ledger: mark windows before rows change, compute them after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from usage_pipeline.ledger.ingest import SLOT_SECONDS
+from usage_pipeline.ledger.tables import has_ledger, ingestion_table
+from usage_pipeline.metering.compute import ComputedWindow, compute_windows
+from usage_pipeline.metering.tables import has_values, make_metric_table
+from usage_pipeline.metering.windows import TimeWindow, window_of
+from usage_pipeline.register import Register
+from usage_pipeline.schema import EventSchema
+from usage_pipeline.warehouse.connection import Connection
+
+
+def touched_windows(schema: EventSchema, slots: Iterable[datetime]) -> dict[str, list[datetime]]:
+    """{metric: begins of the windows that the quarters of an hour lie in}."""
+    moments = list(slots)
+    by_shape: dict[tuple[str, str], list[datetime]] = {}
+    for spec in schema.all_metrics.values():
+        shape = (spec.window, spec.time_zone)
+        if shape not in by_shape:
+            starts = {window_of(moment, *shape).start for moment in moments}
+            by_shape[shape] = sorted(starts)
+    return {
+        name: by_shape[spec.window, spec.time_zone] for name, spec in schema.all_metrics.items()
+    }
+
+
+def refresh_metrics(
+    connection: Connection, register: Register, schema: EventSchema
+) -> Iterator[tuple[str, list[ComputedWindow]]]:
+    """Compute every stale window of the schema's metrics; yields (metric, its windows).
+
+    The mark goes only after the value is committed: a crash between computes once more.
+    """
+    prepare_metrics(connection, register, schema)
+    for metric, starts in register.stale(schema.name).items():
+        spec = schema.all_metrics.get(metric)
+        if spec is None:
+            register.clear_stale(schema.name, metric, None)
+            continue
+        windows = [window_of(start, spec.window, spec.time_zone) for start in starts]
+        computed = compute_windows(connection, schema, metric, list(dict.fromkeys(windows)))
+        register.clear_stale(schema.name, metric, starts)
+        yield metric, computed
+
+
+def prepare_metrics(connection: Connection, register: Register, schema: EventSchema) -> None:
+    """Have a table for each metric; windows of a new or changed one are marked as stale first."""
+    new = [name for name in schema.all_metrics if not has_values(connection, schema, name)]
+    if new and has_ledger(connection, schema):
+        touched = touched_windows(schema, _slots_with_events(connection, schema))
+        register.mark_stale(schema.name, {name: touched[name] for name in new})
+    for name in new:
+        make_metric_table(connection, schema, name)
+
+
+def mark_windows(register: Register, schema: EventSchema, slots: Iterable[datetime]) -> None:
+    """Mark the windows whose events are about to change."""
+    register.mark_stale(schema.name, touched_windows(schema, slots))
+
+
+def is_open(window: TimeWindow) -> bool:
+    """Whether more events may still fall into the window."""
+    return window.end > datetime.now(UTC)
+
+
+def _slots_with_events(connection: Connection, schema: EventSchema) -> list[datetime]:
+    rows = connection.execute(
+        f"""SELECT DISTINCT epoch_us("timestamp") // {SLOT_SECONDS * 1_000_000}
+            FROM {ingestion_table(schema)}"""
+    ).fetchall()
+    return [datetime.fromtimestamp(slot * SLOT_SECONDS, UTC) for (slot,) in rows]

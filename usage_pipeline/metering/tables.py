@@ -1,0 +1,61 @@
+"""The metrics' tables in the warehouse: one each, named as its asset."""
+
+from __future__ import annotations
+
+from usage_pipeline.mapping.casts import sql_type
+from usage_pipeline.schema import EventSchema, MetricSpec
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.sql import quoted
+
+
+def metric_table(schema: EventSchema, metric: str) -> str:
+    return f"{quoted(schema.name)}.{quoted(metric)}"
+
+
+def value_type(schema: EventSchema, spec: MetricSpec) -> str:
+    """SQL type of a metric's value: exact, and wide enough for any sum that fits 38 digits."""
+    if spec.field is None:
+        return "BIGINT"
+    field = schema.fields[spec.field]
+    if spec.aggregation != "sum":
+        return sql_type(field)
+    return "HUGEINT" if field.type == "integer" else f"DECIMAL(38,{field.scale})"
+
+
+def has_values(connection: Connection, schema: EventSchema, metric: str) -> bool:
+    """Whether the metric's table is there and answers the question that the YAML asks now."""
+    connection.execute("CREATE SCHEMA IF NOT EXISTS pipeline")
+    connection.execute(
+        """CREATE TABLE IF NOT EXISTS pipeline.metrics (
+            schema VARCHAR NOT NULL, metric VARCHAR NOT NULL, definition VARCHAR NOT NULL)"""
+    )
+    known = connection.execute(
+        "SELECT definition FROM pipeline.metrics WHERE schema = ? AND metric = ?",
+        [schema.name, metric],
+    ).fetchall()
+    return bool(known) and known[0][0] == _definition(schema, metric)
+
+
+def make_metric_table(connection: Connection, schema: EventSchema, metric: str) -> None:
+    """Make the metric's table, empty. A metric whose definition has changed starts anew."""
+    groups = "".join(
+        f"{quoted(name)} {sql_type(schema.fields[name])}, "
+        for name in schema.all_metrics[metric].group_by
+    )
+    connection.execute("BEGIN TRANSACTION")
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema.name)}")
+    connection.execute(
+        f"""CREATE OR REPLACE TABLE {metric_table(schema, metric)} (
+            customer_id VARCHAR, window_start TIMESTAMPTZ, window_end TIMESTAMPTZ, {groups}
+            value {value_type(schema, schema.all_metrics[metric])}, events BIGINT)"""
+    )
+    mine = [schema.name, metric]
+    connection.execute("DELETE FROM pipeline.metrics WHERE schema = ? AND metric = ?", mine)
+    definition = _definition(schema, metric)
+    connection.execute("INSERT INTO pipeline.metrics VALUES (?, ?, ?)", [*mine, definition])
+    connection.execute("COMMIT")
+
+
+def _definition(schema: EventSchema, metric: str) -> str:
+    spec = schema.all_metrics[metric]
+    return f"{spec.model_dump_json(exclude={'description'})} {value_type(schema, spec)}"
