@@ -1,0 +1,5 @@
+"""YAML -> assets."""
+
+from usage_pipeline.components.usage_events import UsageEvents
+
+__all__ = ["UsageEvents"]

@@ -1,0 +1,1 @@
+"""Assets, checks, jobs, partitions and resources: the stages as Dagster shows them."""

@@ -1,0 +1,50 @@
+"""Ingestion and the metrics that follow from it, told to Dagster partition by partition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from usage_pipeline.flow import Flow
+from usage_pipeline.metering import ComputedWindow
+from usage_pipeline.orchestration import metadata
+from usage_pipeline.orchestration.partitions import window_key, window_partitions
+from usage_pipeline.orchestration.resources import UsageWarehouse
+from usage_pipeline.register import Upload
+from usage_pipeline.schema import EventSchema
+
+
+def ingest_and_meter(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
+    flow: Flow,
+    warehouse: UsageWarehouse,
+    uploads: list[Upload],
+) -> Iterator[dg.AssetMaterialization]:
+    """Ingest the confirmed ones of `uploads` and compute the windows they touch."""
+    table = dg.AssetKey([flow.schema.name, "ingestion_table"])
+    with warehouse.get_connection() as connection:
+        for upload, ingested in flow.ingest(connection, uploads):
+            context.log.info(
+                "%s: %d ingested, %d duplicates",
+                upload.upload,
+                ingested.ingested,
+                ingested.duplicates,
+            )
+            shown = metadata.ledger_metadata(upload, ingested)
+            yield dg.AssetMaterialization(table, partition=upload.upload, metadata=shown)
+        for metric, computed in flow.refresh(connection):
+            yield from window_events(flow.schema, metric, computed)
+
+
+def window_events(
+    schema: EventSchema, metric: str, computed: list[ComputedWindow]
+) -> Iterator[dg.AssetMaterialization]:
+    """A materialization per computed window of a metric."""
+    partitions = window_partitions(schema, schema.all_metrics[metric])
+    for one in computed:
+        yield dg.AssetMaterialization(
+            dg.AssetKey([schema.name, metric]),
+            partition=window_key(partitions, one.window),
+            metadata=metadata.window_metadata(one),
+        )

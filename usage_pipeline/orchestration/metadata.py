@@ -1,0 +1,145 @@
+"""What the UI shows of uploads, frames, tables and windows.
+
+Texts that come from a file go into text, path and table values only, never into Markdown, which
+the UI would render.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from usage_pipeline.ledger import Ingested
+from usage_pipeline.mapping.casts import sql_type
+from usage_pipeline.metering import ComputedWindow
+from usage_pipeline.metering.refresh import is_open
+from usage_pipeline.metering.tables import value_type
+from usage_pipeline.reading import clip
+from usage_pipeline.register import Upload
+from usage_pipeline.schema import EventSchema, FieldSpec
+from usage_pipeline.validation.check_files import CheckedFile
+
+Metadata = Mapping[str, Any]
+
+FIRST_LINES_BYTES = 2_000
+
+
+def frame_columns(schema: EventSchema) -> dg.TableSchema:
+    own = [
+        dg.TableColumn("line", "BIGINT", "Line of the file on which the record starts"),
+        dg.TableColumn("valid", "BOOLEAN", "Whether every rule holds"),
+    ]
+    return dg.TableSchema([own[0], *_fields(schema), own[1]])
+
+
+def ledger_columns(schema: EventSchema) -> dg.TableSchema:
+    own = [
+        dg.TableColumn("place", "INTEGER", "The upload's number in the order of ingestion"),
+        dg.TableColumn("line", "BIGINT", "Line of the file on which the record starts"),
+    ]
+    return dg.TableSchema([*own, *_fields(schema)])
+
+
+def metric_columns(schema: EventSchema, metric: str) -> dg.TableSchema:
+    spec = schema.all_metrics[metric]
+    return dg.TableSchema(
+        [
+            _column("customer_id", schema.fields["customer_id"]),
+            dg.TableColumn("window_start", "TIMESTAMP WITH TIME ZONE"),
+            dg.TableColumn("window_end", "TIMESTAMP WITH TIME ZONE"),
+            *(_column(name, schema.fields[name]) for name in spec.group_by),
+            dg.TableColumn("value", value_type(schema, spec), spec.description),
+            dg.TableColumn("events", "BIGINT", "Events behind the value"),
+        ]
+    )
+
+
+def upload_metadata(upload: Upload, original: Path) -> Metadata:
+    """Of `raw_upload`: which file it was and how it begins."""
+    with original.open("rb") as file:
+        first = file.read(FIRST_LINES_BYTES).decode("utf-8", errors="replace")
+    return {
+        "dagster/uri": original.as_uri(),
+        "file_name": dg.MetadataValue.text(upload.file_name),
+        "size_bytes": upload.size,
+        "sha256": dg.MetadataValue.text(upload.sha256),
+        "received_at": dg.MetadataValue.timestamp(upload.received_at),
+        "first_lines": dg.MetadataValue.text("\n".join(first.splitlines()[:6])),
+    }
+
+
+def frame_metadata(upload: Upload, checked: CheckedFile, error_file: Path) -> Metadata:
+    """Of `mapped_events`: the mapping, the counts and the verdict."""
+    verdict, match = checked.verdict, checked.mapped.match
+    shown: dict[str, Any] = {
+        "verdict": dg.MetadataValue.text("passed" if verdict.passed else "failed"),
+        "state": dg.MetadataValue.text(upload.state),
+        "errors": verdict.error_count,
+        "warnings": verdict.warning_count,
+        "error_file": dg.MetadataValue.path(error_file),
+        "schema_version": dg.MetadataValue.text(verdict.schema_version),
+    }
+    if match is not None:
+        shown["encoding"] = dg.MetadataValue.text("UTF-8")
+        shown["delimiter"] = dg.MetadataValue.text(repr(match.header.delimiter))
+        shown["header"] = dg.MetadataValue.text(clip(", ".join(match.header.labels), 2000))
+        shown["mapping"] = dg.MetadataValue.table(
+            [
+                dg.TableRecord({"field": field, "header": clip(header)})
+                for field, header in verdict.mapping.items()
+            ]
+        )
+    if checked.mapped.frame is not None:
+        shown |= {
+            "dagster/uri": checked.mapped.frame.as_uri(),
+            "dagster/row_count": verdict.lines,
+            "lines": verdict.lines,
+            "valid": verdict.valid,
+            "invalid": verdict.invalid,
+            "blank_lines": checked.mapped.blank,
+        }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def ledger_metadata(upload: Upload, ingested: Ingested) -> Metadata:
+    """Of `ingestion_table`: what became of each valid row."""
+    return {
+        "dagster/row_count": ingested.ingested,
+        "place": ingested.place,
+        "ingested": ingested.ingested,
+        "duplicates": ingested.duplicates,
+        "superseded": ingested.superseded,
+        "state": dg.MetadataValue.text(upload.state),
+    }
+
+
+def window_metadata(computed: ComputedWindow) -> Metadata:
+    """Of a metric: how much there is in the window."""
+    shown: dict[str, Any] = {
+        "dagster/row_count": computed.values,
+        "customers": computed.customers,
+        "events": computed.events,
+        "window_start": dg.MetadataValue.timestamp(computed.window.start),
+        "window_end": dg.MetadataValue.timestamp(computed.window.end),
+        "open": is_open(computed.window),
+    }
+    if computed.total is not None:
+        shown["total"] = dg.MetadataValue.text(f"{computed.total:f}")
+    return shown
+
+
+def _fields(schema: EventSchema) -> list[dg.TableColumn]:
+    return [_column(name, field) for name, field in schema.fields.items()]
+
+
+def _column(name: str, field: FieldSpec) -> dg.TableColumn:
+    words = " ".join(filter(None, [field.description, field.unit and f"({field.unit})"]))
+    return dg.TableColumn(
+        name,
+        sql_type(field),
+        words or None,
+        constraints=dg.TableColumnConstraints(nullable=not field.required),
+    )

@@ -1,0 +1,63 @@
+"""One asset per billable metric, partitioned by the metric's own windows."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from usage_pipeline.metering import compute_windows
+from usage_pipeline.metering.refresh import prepare_metrics
+from usage_pipeline.orchestration import metadata
+from usage_pipeline.orchestration.ledger_events import window_events
+from usage_pipeline.orchestration.partitions import window_partitions, windows_of
+from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
+from usage_pipeline.schema import EventSchema
+
+
+def metric_asset(schema: EventSchema, metric: str) -> dg.AssetsDefinition:
+    """The asset of one metric; any range of its windows is computed in one run."""
+    spec = schema.all_metrics[metric]
+    partitions = window_partitions(schema, spec)
+    what = spec.description or f"{spec.aggregation} of {spec.field or 'events'}"
+    grouped = f", by {', '.join(spec.group_by)}" if spec.group_by else ""
+
+    @dg.multi_asset(
+        name=f"{schema.name}_{metric}",
+        specs=[
+            dg.AssetSpec(
+                dg.AssetKey([schema.name, metric]),
+                # Lineage only: which windows an upload touches is known from its rows.
+                deps=[
+                    dg.AssetDep(
+                        dg.AssetKey([schema.name, "ingestion_table"]),
+                        partition_mapping=dg.AllPartitionMapping(),
+                    )
+                ],
+                description=f"{what}. Per customer and {spec.window} ({spec.time_zone}){grouped}.",
+                group_name=schema.name,
+                kinds={"duckdb", "table"},
+                partitions_def=partitions,
+                skippable=True,
+                metadata={
+                    "dagster/column_schema": metadata.metric_columns(schema, metric),
+                    "dagster/table_name": f"{schema.name}.{metric}",
+                    "aggregation": spec.aggregation,
+                    "window": spec.window,
+                    "time_zone": spec.time_zone,
+                },
+            )
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=POOL,
+    )
+    def run_windows(
+        context: dg.AssetExecutionContext, warehouse: UsageWarehouse
+    ) -> Iterator[dg.AssetMaterialization]:
+        flow = warehouse.flow(schema)
+        windows = windows_of(partitions, context.partition_keys)
+        with warehouse.get_connection() as connection:
+            prepare_metrics(connection, flow.register, schema)
+            computed = compute_windows(connection, schema, metric, windows)
+            flow.register.clear_stale(schema.name, metric, [window.start for window in windows])
+            yield from window_events(schema, metric, computed)
+
+    return run_windows

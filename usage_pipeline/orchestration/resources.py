@@ -1,0 +1,36 @@
+"""The warehouse as a Dagster resource."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dagster_duckdb import DuckDBResource
+
+from usage_pipeline.data_folder import DataFolder
+from usage_pipeline.flow import Flow
+from usage_pipeline.schema import EventSchema
+from usage_pipeline.warehouse import Warehouse
+from usage_pipeline.warehouse.connection import Connection
+
+POOL = "warehouse"
+
+
+class UsageWarehouse(DuckDBResource):
+    """A `DuckDBResource` whose every connection goes through the warehouse's own lock."""
+
+    data_folder: str
+
+    @classmethod
+    def current(cls) -> "UsageWarehouse":
+        folder = DataFolder.current()
+        return cls(database=str(folder.warehouse), data_folder=str(folder.root))
+
+    @contextmanager
+    def get_connection(self) -> Iterator[Connection]:
+        """A connection nobody else has at the same time; see `Warehouse.open`."""
+        with Warehouse(DataFolder(Path(self.data_folder))).open() as connection:
+            yield connection
+
+    def flow(self, schema: EventSchema) -> Flow:
+        """The stages of one schema on this data folder."""
+        return Flow(schema, DataFolder(Path(self.data_folder)))

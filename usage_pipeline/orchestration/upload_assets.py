@@ -1,0 +1,158 @@
+"""The three upload assets of a schema, in one step that works through any number of uploads.
+
+One step, because only it can say, partition by partition, what was made and what was not: a
+result per asset would claim every partition of the run, bad uploads included, and a chain of
+steps could not pass "these uploads go on" from one to the next.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from usage_pipeline.flow import Flow
+from usage_pipeline.orchestration import metadata
+from usage_pipeline.orchestration.checks import check_specs, evaluations
+from usage_pipeline.orchestration.ledger_events import ingest_and_meter
+from usage_pipeline.orchestration.partitions import upload_partitions
+from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
+from usage_pipeline.register import Upload
+from usage_pipeline.schema import EventSchema
+from usage_pipeline.validation.check_files import CheckedFile
+
+Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.Output[None]
+
+
+def asset_key(schema: EventSchema, name: str) -> dg.AssetKey:
+    return dg.AssetKey([schema.name, name])
+
+
+def upload_assets(schema: EventSchema) -> dg.AssetsDefinition:
+    """`raw_upload`, `mapped_events` with its checks, and `ingestion_table` of a schema."""
+    partitions = upload_partitions(schema)
+    raw, mapped, table = (
+        asset_key(schema, name) for name in ("raw_upload", "mapped_events", "ingestion_table")
+    )
+    # `skippable`: a step may end without a result for an asset, and claims nothing then.
+    shared: dict[str, Any] = {
+        "group_name": schema.name,
+        "partitions_def": partitions,
+        "skippable": True,
+    }
+
+    @dg.multi_asset(
+        name=f"{schema.name}_uploads",
+        specs=[
+            dg.AssetSpec(
+                raw,
+                description="The bytes of each upload, archived once and never changed.",
+                kinds={"file", "csv"},
+                **shared,
+            ),
+            dg.AssetSpec(
+                mapped,
+                deps=[raw],
+                description="Every data line with its line number, typed, with a verdict on each.",
+                kinds={"parquet", "duckdb"},
+                metadata={"dagster/column_schema": metadata.frame_columns(schema)},
+                **shared,
+            ),
+            dg.AssetSpec(
+                table,
+                deps=[mapped],
+                description="One row per event: what can be invoiced from.",
+                kinds={"duckdb", "table"},
+                metadata={
+                    "dagster/column_schema": metadata.ledger_columns(schema),
+                    "dagster/table_name": f"{schema.name}.ingestion_table",
+                },
+                **shared,
+            ),
+        ],
+        check_specs=check_specs(schema, mapped, partitions),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        can_subset=True,
+        pool=POOL,
+    )
+    def run_uploads(
+        context: dg.AssetExecutionContext, warehouse: UsageWarehouse
+    ) -> Iterator[Event]:
+        flow = warehouse.flow(schema)
+        uploads = flow.register.uploads(schema.name, keys=context.partition_keys)
+        troubles = _unknown(context.partition_keys, uploads)
+        chosen, chosen_checks = context.selected_asset_keys, context.selected_asset_check_keys
+        if raw in chosen:
+            yield from _raw_events(flow, uploads, raw, troubles)
+        if mapped in chosen or chosen_checks:
+            yield from _mapped_events(context, flow, uploads, mapped, troubles)
+        if table in chosen:
+            uploads = flow.register.uploads(schema.name, keys=context.partition_keys)
+            if mapped not in chosen:
+                troubles |= {one.upload: advice for one in uploads if (advice := _may_not(one))}
+            yield from ingest_and_meter(context, flow, warehouse, uploads)
+        for check in chosen_checks:
+            yield dg.Output(None, f"{check.asset_key.to_python_identifier()}_{check.name}")
+        if troubles:
+            raise dg.Failure(
+                description="\n".join(f"{key}: {why}" for key, why in troubles.items()),
+                allow_retries=False,
+            )
+
+    return run_uploads
+
+
+def _raw_events(
+    flow: Flow, uploads: list[Upload], asset: dg.AssetKey, troubles: dict[str, str]
+) -> Iterator[dg.AssetMaterialization]:
+    for upload in uploads:
+        original = flow.archive.original(upload.schema, upload.upload)
+        try:
+            shown = metadata.upload_metadata(upload, original)
+        except OSError as error:
+            troubles[upload.upload] = f"the archived file cannot be read: {error}"
+        else:
+            yield dg.AssetMaterialization(asset, partition=upload.upload, metadata=shown)
+
+
+def _mapped_events(
+    context: dg.AssetExecutionContext,
+    flow: Flow,
+    uploads: list[Upload],
+    asset: dg.AssetKey,
+    troubles: dict[str, str],
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    for upload, checked in flow.check(uploads):
+        if not isinstance(checked, CheckedFile):
+            context.log.error("%s could not be checked", upload.upload, exc_info=checked)
+            troubles[upload.upload] = f"could not be checked: {checked!r}"
+            continue
+        error_file = flow.archive.errors(upload.schema, upload.upload, flow.version)
+        yield dg.AssetMaterialization(
+            asset,
+            partition=upload.upload,
+            metadata=metadata.frame_metadata(upload, checked, error_file),
+        )
+        yield from evaluations(context, flow.schema, asset, upload.upload, checked, error_file)
+        if upload.state == "passed":
+            context.log.info("%s: %s", upload.upload, _may_not(upload))
+
+
+def _unknown(keys: list[str], uploads: list[Upload]) -> dict[str, str]:
+    known = {upload.upload for upload in uploads}
+    return {key: "the register knows no such upload" for key in keys if key not in known}
+
+
+def _may_not(upload: Upload) -> str | None:
+    """Why an upload may not be ingested, and what to do; None where it may."""
+    if upload.state == "passed":
+        return (
+            f"waits for confirmation: launch the job {upload.schema}_confirm_upload on its "
+            f"partition, or run `usage-pipeline confirm {upload.upload} --by NAME`"
+        )
+    if upload.state == "failed":
+        return "its checks failed, so it is not ingested; see the checks on mapped_events"
+    if upload.state == "refused":
+        return "it was refused; `usage-pipeline reopen` leads back"
+    if upload.state == "received":
+        return "it has not been checked; materialize mapped_events first"
+    return None
