@@ -1,0 +1,62 @@
+"""What commands share: options, and the way to schemas, stores and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from usage_pipeline.cli.output import Format
+from usage_pipeline.cli.problems import WrongUse
+from usage_pipeline.data_folder import DataFolder
+from usage_pipeline.flow import Flow
+from usage_pipeline.register import Register, Upload
+from usage_pipeline.schema import EventSchema, load_schemas
+
+#: Remarks for a person; standard output is for what was asked.
+remarks = Console(stderr=True)
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.")]
+SchemaOption = Annotated[str | None, typer.Option("--schema", help="The event schema.")]
+Uploads = Annotated[str, typer.Argument(help="The upload, as `uploads` lists it.")]
+
+
+def schema_named(name: str) -> EventSchema:
+    """The event schema of that name.
+
+    Raises:
+        WrongUse: there is none; the message lists those there are.
+    """
+    schemas = load_schemas()
+    if name not in schemas:
+        raise WrongUse(f"There is no event schema '{name}'. There are: {', '.join(schemas)}.")
+    return schemas[name]
+
+
+def register() -> Register:
+    return Register(DataFolder.current().register_url)
+
+
+def flow_of(upload: Upload) -> Flow:
+    """The flow of the schema that an upload belongs to."""
+    return Flow(schema_named(upload.schema), DataFolder.current())
+
+
+def existing_files(files: Iterable[Path]) -> list[Path]:
+    """The files, all looked at before anything is done with the first.
+
+    Raises:
+        WrongUse: naming each that is missing or no file.
+    """
+    wrong = []
+    for file in (found := list(files)):
+        if not file.exists():
+            wrong.append(f"There is no file {file}")
+        elif not file.is_file():
+            wrong.append(f"{file} is not a file")
+    if wrong:
+        raise WrongUse("\n".join(wrong))
+    return found

@@ -1,0 +1,182 @@
+"""Commands that take files: `check` and `ingest`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from usage_pipeline.cli.common import (
+    FormatOption,
+    existing_files,
+    remarks,
+    schema_named,
+)
+from usage_pipeline.cli.output import Format, show
+from usage_pipeline.cli.problems import MACHINE, REFUSED, WrongUse
+from usage_pipeline.data_folder import DataFolder
+from usage_pipeline.flow import Flow
+from usage_pipeline.reading import LocatedError
+from usage_pipeline.register import Upload
+from usage_pipeline.schema import EventSchema
+from usage_pipeline.validation.check_files import CheckedFile
+
+Files = Annotated[list[Path], typer.Argument(help="CSV files.", show_default=False)]
+RequiredSchema = Annotated[str, typer.Option("--schema", help="The event schema of the files.")]
+
+INGEST_COLUMNS = (
+    "upload",
+    "state",
+    "lines",
+    "valid",
+    "invalid",
+    "ingested",
+    "duplicates",
+    "superseded",
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(check)
+    app.command()(ingest)
+
+
+def check(
+    files: Files,
+    schema: RequiredSchema,
+    mapped: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the valid rows of passed files, <file name>.parquet each."),
+    ] = None,
+    max_errors: Annotated[int, typer.Option(min=0, help="Errors listed per file.")] = 1000,
+    form: FormatOption = Format.table,
+) -> None:
+    """Say everything the checks would say about files; change nothing. Exit 1 if one fails."""
+    found = existing_files(files)
+    if mapped is not None:
+        _same_names(found)
+        mapped.mkdir(parents=True, exist_ok=True)
+        mapped = mapped.resolve()
+    flow = Flow(schema_named(schema), DataFolder.current())
+    checked = []
+    with remarks.status("Checking…"):
+        for one in flow.dry_run(found, max_errors, mapped):
+            checked.append(one)
+    if form is Format.json:
+        show([_report(flow.schema, one, max_errors) for one in checked], (), form, "")
+    elif form is Format.csv:
+        rows = [row for one in checked for row in _error_rows(one, max_errors)]
+        show(rows, ("file_name", *ERROR_COLUMNS), form, "")
+    else:
+        for one in checked:
+            _tell(one, max_errors)
+    if not all(one.verdict.passed for one in checked):
+        raise typer.Exit(REFUSED)
+
+
+def ingest(files: Files, schema: RequiredSchema, form: FormatOption = Format.table) -> None:
+    """Take files all the way into the ingestion table and the metrics. Exit 1 if one fails."""
+    found = existing_files(files)
+    uploads, problems = ingest_files(found, schema_named(schema))
+    show([upload_row(upload, INGEST_COLUMNS) for upload in uploads], INGEST_COLUMNS, form, "")
+    for upload in dict.fromkeys(uploads):
+        _advise(upload)
+    for problem in problems:
+        remarks.print(problem, style="red", markup=False, highlight=False)
+    if problems:
+        raise typer.Exit(MACHINE)
+    if any(upload.state in ("failed", "refused") for upload in uploads):
+        raise typer.Exit(REFUSED)
+
+
+def ingest_files(files: Sequence[Path], schema: EventSchema) -> tuple[list[Upload], list[str]]:
+    """Receive files and run the ingest job on what has to be done.
+
+    Returns the upload of each file, in order, as it stands afterwards, and what went wrong.
+    """
+    from usage_pipeline.orchestration.local_runs import open_instance, run_ingest
+
+    flow = Flow(schema, DataFolder.current())
+    receipts = flow.receive(files, by="usage-pipeline ingest")
+    for receipt in receipts:
+        if receipt.outcome in ("repeat", "answered"):
+            _say_repeat(receipt.upload)
+    left_over = flow.register.uploads(schema.name, ["confirmed"])
+    due = {r.upload.upload for r in receipts if r.outcome in ("new", "again")}
+    due |= {upload.upload for upload in left_over}
+    problems: list[str] = []
+    if due:
+        with open_instance(flow.folder) as instance, remarks.status("Ingesting…"):
+            ordered = list(
+                dict.fromkeys(r.upload.upload for r in receipts if r.upload.upload in due)
+            )
+            ordered += sorted(due - set(ordered))
+            for report in run_ingest(instance, flow.folder, schema, ordered):
+                problems += report.problems
+    found = [flow.register.find(r.upload.upload, schema.name) for r in receipts]
+    return found, problems
+
+
+def upload_row(upload: Upload, columns: Sequence[str]) -> dict[str, Any]:
+    return {column: getattr(upload, column) for column in columns}
+
+
+ERROR_COLUMNS = ("line", "column", "field", "code", "value", "message")
+
+
+def error_row(error: LocatedError) -> dict[str, Any]:
+    return {column: getattr(error, column) for column in ERROR_COLUMNS}
+
+
+def _error_rows(checked: CheckedFile, max_errors: int) -> list[dict[str, Any]]:
+    name = {"file_name": checked.mapped.source.file_name}
+    return [name | error_row(error) for error in checked.errors[:max_errors]]
+
+
+def _report(schema: EventSchema, checked: CheckedFile, max_errors: int) -> dict[str, Any]:
+    verdict = checked.verdict
+    return {
+        "schema": schema.name,
+        "file_name": checked.mapped.source.file_name,
+        "verdict": "passed" if verdict.passed else "failed",
+        "lines": verdict.lines,
+        "valid": verdict.valid,
+        "invalid": verdict.invalid,
+        "error_count": verdict.error_count,
+        "warning_count": verdict.warning_count,
+        "errors": [error_row(error) for error in checked.errors[:max_errors]],
+        "mapping": verdict.mapping,
+        "codes": verdict.codes,
+    }
+
+
+def _tell(checked: CheckedFile, max_errors: int) -> None:
+    from usage_pipeline.cli.report import print_report
+
+    print_report(checked, max_errors)
+
+
+def _same_names(files: Sequence[Path]) -> None:
+    names = [file.name for file in files]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise WrongUse(f"--mapped needs files with different names; twice: {', '.join(twice)}")
+
+
+def _say_repeat(upload: Upload) -> None:
+    words = f"{upload.file_name}: these bytes are {upload.upload} already, which is {upload.state}."
+    if upload.state == "refused":
+        words += f" To take it up again: usage-pipeline reopen {upload.upload} --by NAME --reason …"
+    remarks.print(words, markup=False, highlight=False)
+
+
+def _advise(upload: Upload) -> None:
+    words = {
+        "failed": f"Errors and where they are: usage-pipeline errors {upload.upload}",
+        "passed": f"Waits for confirmation: usage-pipeline confirm {upload.upload} --by NAME",
+        "received": f"Not done; ingest {upload.file_name} again.",
+    }.get(upload.state)
+    if words:
+        remarks.print(words, markup=False, highlight=False)

@@ -1,0 +1,122 @@
+"""Listings as a table, as JSON or as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Row = Mapping[str, Any]
+
+#: Rows of a table that a person may still want to read.
+TABLE_ROWS = 200
+
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+
+
+class Format(StrEnum):
+    """How a listing is printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+def show(rows: Iterable[Row], columns: Sequence[str], form: Format, empty: str) -> None:
+    """Print rows; JSON is one array, streamed, with nothing else on standard output."""
+    if form is Format.json:
+        _json(rows)
+    elif form is Format.csv:
+        write_csv(sys.stdout, rows, columns)
+    else:
+        _table(list(_first(rows, TABLE_ROWS + 1)), columns, empty)
+
+
+def show_object(value: Mapping[str, Any]) -> None:
+    """Print one JSON object."""
+    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+
+
+def write_csv(file: Any, rows: Iterable[Row], columns: Sequence[str]) -> None:
+    """Write rows as CSV that no spreadsheet runs."""
+    writer = csv.writer(file)
+    writer.writerow([harmless(column) for column in columns])
+    for row in rows:
+        writer.writerow([harmless(_text(row.get(column))) for column in columns])
+
+
+def harmless(text: str) -> str:
+    """A cell no spreadsheet takes for a formula; numbers, negative ones too, stay numbers."""
+    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
+        return f"'{text}"
+    return text
+
+
+def plain_number(value: Decimal) -> str:
+    """A decimal without exponent and without zeros at its end."""
+    text = f"{value:f}"
+    return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
+
+
+def _json(rows: Iterable[Row]) -> None:
+    first = True
+    sys.stdout.write("[")
+    for row in rows:
+        sys.stdout.write(("" if first else ",") + "\n  ")
+        sys.stdout.write(json.dumps(row, default=_plain, ensure_ascii=False))
+        first = False
+    sys.stdout.write("]\n" if first else "\n]\n")
+
+
+def _table(rows: list[Row], columns: Sequence[str], empty: str) -> None:
+    console = Console()
+    if not rows:
+        console.print(empty)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        numeric = all(isinstance(row.get(column), int | Decimal | None) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows[:TABLE_ROWS]:
+        # Text, not markup: square brackets in a file are not ours to interpret.
+        table.add_row(*(Text(_text(row.get(column))) for column in columns))
+    console.print(table)
+    if len(rows) > TABLE_ROWS:
+        console.print(f"The first {TABLE_ROWS}; --format json or csv prints all.")
+
+
+def _first(rows: Iterable[Row], count: int) -> Iterable[Row]:
+    for index, row in enumerate(rows):
+        if index == count:
+            return
+        yield row
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    plain = _plain(value) if not isinstance(value, str | int | float | dict | list) else value
+    return plain if isinstance(plain, str) else json.dumps(plain, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return plain_number(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value)} has no place in a listing")

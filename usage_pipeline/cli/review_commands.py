@@ -1,0 +1,180 @@
+"""Commands for the review: what came, what is wrong with it, and what a person decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from usage_pipeline.cli.bad_lines import write_bad_lines
+from usage_pipeline.cli.common import (
+    FormatOption,
+    SchemaOption,
+    Uploads,
+    flow_of,
+    register,
+    remarks,
+    schema_named,
+)
+from usage_pipeline.cli.intake_commands import (
+    ERROR_COLUMNS,
+    INGEST_COLUMNS,
+    error_row,
+    upload_row,
+)
+from usage_pipeline.cli.output import Format, show
+from usage_pipeline.cli.problems import MACHINE, WrongUse
+from usage_pipeline.register.states import STATES, Action, State
+from usage_pipeline.validation.findings import read_error_file
+
+UPLOAD_COLUMNS = (
+    "upload",
+    "schema",
+    "state",
+    "file_name",
+    "sha256",
+    "size",
+    "lines",
+    "valid",
+    "invalid",
+    "ingested",
+    "duplicates",
+    "superseded",
+    "received_at",
+)
+_NARROW = tuple(column for column in UPLOAD_COLUMNS if column not in ("sha256", "file_name"))
+
+By = Annotated[str, typer.Option("--by", help="Who you are.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (uploads, errors, confirm, refuse, reopen, history):
+        app.command()(command)
+
+
+def uploads(
+    schema: SchemaOption = None,
+    state: Annotated[str | None, typer.Option(help=f"One of: {', '.join(STATES)}.")] = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """List what came, in which state, with counts."""
+    if schema is not None:
+        schema_named(schema)
+    found = register().uploads(schema, None if state is None else [_state(state)])
+    columns = _NARROW if form is Format.table else UPLOAD_COLUMNS
+    show(
+        [upload_row(upload, UPLOAD_COLUMNS) for upload in found],
+        columns,
+        form,
+        "No uploads. `usage-pipeline ingest FILE --schema NAME` takes one in.",
+    )
+
+
+def errors(
+    upload: Uploads,
+    schema: SchemaOption = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write just the bad lines to this .csv, to fix them.")
+    ] = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """List the located errors of an upload."""
+    found = register().find(upload, schema)
+    flow = flow_of(found)
+    verdict = flow.register.verdict(found)
+    if verdict is None:
+        raise WrongUse(f"{upload} has not been checked yet; ingest the file again to check it.")
+    findings = read_error_file(flow.archive.errors(found.schema, upload, verdict.schema_version))
+    if output is not None:
+        if output.suffix.lower() != ".csv":
+            raise WrongUse(f"{output}: the bad lines are written as .csv; give it that ending.")
+        count = write_bad_lines(flow, found, verdict.schema_version, findings, output)
+        remarks.print(f"{count} bad lines written to {output}", markup=False, highlight=False)
+        return
+    show([error_row(one) for one in findings], ERROR_COLUMNS, form, "Nothing was found.")
+    total = verdict.error_count + verdict.warning_count
+    if len(findings) < total:
+        remarks.print(f"The first {len(findings)} of {total}; --output writes every bad line.")
+
+
+def confirm(
+    upload: Uploads,
+    by: By,
+    note: Annotated[str, typer.Option(help="Anything worth keeping.")] = "",
+    schema: SchemaOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Let an upload in that passed its checks and waits for a person."""
+    from usage_pipeline.orchestration.local_runs import open_instance, run_confirm
+
+    found = register().find(upload, schema)
+    flow = flow_of(found)
+    flow.may_confirm(found, by)
+    with open_instance(flow.folder) as instance, remarks.status("Ingesting…"):
+        report = run_confirm(instance, flow.folder, flow.schema, upload, by, note)
+    _show_state(upload, found.schema, form)
+    for problem in report.problems:
+        remarks.print(problem, style="red", markup=False, highlight=False)
+        raise typer.Exit(MACHINE)
+
+
+def refuse(
+    upload: Uploads,
+    by: By,
+    reason: Reason,
+    schema: SchemaOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Keep an upload out that passed its checks; nothing of it is lost."""
+    _decide(upload, schema, "refuse", by, reason, form)
+
+
+def reopen(
+    upload: Uploads,
+    by: By,
+    reason: Reason,
+    schema: SchemaOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Take up a refused upload again; it waits for confirmation as before."""
+    _decide(upload, schema, "reopen", by, reason, form)
+
+
+def history(
+    upload: Uploads, schema: SchemaOption = None, form: FormatOption = Format.table
+) -> None:
+    """Tell the life of an upload: who did what, when and why."""
+    store = register()
+    entries = store.history(store.find(upload, schema))
+    columns = ("at", "action", "by", "note", "schema_version", "details")
+    rows: list[dict[str, Any]] = [
+        {"upload": entry.upload} | {column: getattr(entry, column) for column in columns}
+        for entry in entries
+    ]
+    show(rows, columns, form, "")
+
+
+def _decide(
+    upload: str, schema: str | None, action: Action, by: str, reason: str, form: Format
+) -> None:
+    for words, option in ((by, "--by"), (reason, "--reason")):
+        if not words.strip():
+            raise WrongUse(f"{option} must not be empty.")
+    store = register()
+    found = store.find(upload, schema)
+    store.decide(found, action, by, reason, found.schema_version)
+    _show_state(upload, found.schema, form)
+
+
+def _show_state(upload: str, schema: str, form: Format) -> None:
+    now = register().find(upload, schema)
+    show([upload_row(now, INGEST_COLUMNS)], INGEST_COLUMNS, form, "")
+
+
+def _state(word: str) -> State:
+    for state in STATES:
+        if state == word:
+            return state
+    raise WrongUse(f"'{word}' is no state. States: {', '.join(STATES)}.")

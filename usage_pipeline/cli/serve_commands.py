@@ -1,0 +1,47 @@
+"""Commands to begin with: `demo` and `dev`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from usage_pipeline.cli.problems import WrongUse
+from usage_pipeline.data_folder import DataFolder
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(demo)
+    app.command()(dev)
+
+
+def demo() -> None:
+    """Drop the samples, run the whole flow, and show what happened and where to look."""
+    from usage_pipeline.cli.demo import run_demo
+
+    run_demo()
+
+
+def dev(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI.")] = 3000,
+) -> None:
+    """Start the Dagster UI and daemon on 127.0.0.1, with the right home."""
+    from usage_pipeline.orchestration.local_runs import open_instance
+
+    folder = DataFolder.current()
+    with open_instance(folder):
+        pass
+    program = shutil.which("dagster", path=Path(sys.executable).parent)
+    if program is None:
+        raise WrongUse("Dagster is not installed beside this command; run `make install`.")
+    environment = os.environ | {
+        "DAGSTER_HOME": str(folder.dagster_home),
+        "USAGE_PIPELINE_DATA": str(folder.root),
+    }
+    command = [program, "dev", "-m", "usage_pipeline.definitions"]
+    # This process becomes Dagster, so that Ctrl-C and signals reach it without a middleman.
+    os.execve(program, [*command, "-h", "127.0.0.1", "-p", str(port)], environment)  # noqa: S606
