@@ -1,0 +1,60 @@
+"""A record with another number of cells than the header is set aside alone."""
+
+from pathlib import Path
+
+import pytest
+
+from usage_pipeline.reading import Records, read_header
+from usage_pipeline_tests.reading.usage_files import read, usage_file
+
+
+def test_a_short_record_is_set_aside_alone(tmp_path: Path) -> None:
+    reading = read(usage_file(tmp_path, b"a,b\n1,2\n3\n4,5\n"))
+    assert reading.rows == [
+        (2, None, ("1", "2")),
+        (3, "missing-cell", None),
+        (4, None, ("4", "5")),
+    ]
+
+
+@pytest.mark.parametrize("record", [b"3,4,5", b"3,4,", b",,", b'"3",4,"5\n6"'])
+def test_a_long_record_is_set_aside_alone(tmp_path: Path, record: bytes) -> None:
+    reading = read(usage_file(tmp_path, b"a,b\n1,2\n" + record + b"\n6,7\n"))
+    assert reading.faults == [(3, "extra-cell")]
+    assert [cells for cells in reading.cells if cells] == [("1", "2"), ("6", "7")]
+
+
+def test_a_long_record_does_not_make_up_for_a_short_one(tmp_path: Path) -> None:
+    reading = read(usage_file(tmp_path, b"a,b\n1\n2,3,4\n5,6\n7,8,9\n0\n"))
+    assert reading.faults == [
+        (2, "missing-cell"),
+        (3, "extra-cell"),
+        (5, "extra-cell"),
+        (6, "missing-cell"),
+    ]
+
+
+def test_the_message_says_how_many_cells_there_are_and_should_be(tmp_path: Path) -> None:
+    errors = read(usage_file(tmp_path, b"a,b,c\n1\n1,2,3,4\n")).records.errors
+    assert "has 1 cell, the header has 3" in errors[0].message
+    assert "has 4 cells, the header has 3" in errors[1].message
+    assert [error.line for error in errors] == [2, 3]
+
+
+def test_a_file_of_faulty_records_only_delivers_them_all(tmp_path: Path) -> None:
+    reading = read(usage_file(tmp_path, b"a,b\n1\n\n2\n"))
+    assert reading.rows == [(2, "missing-cell", None), (4, "missing-cell", None)]
+    assert (reading.records.lines, reading.records.faulty) == (2, 2)
+
+
+@pytest.mark.parametrize("block_size", [5, 1 << 20])
+def test_errors_are_bounded_but_counts_and_rows_are_complete(
+    tmp_path: Path, block_size: int
+) -> None:
+    path = usage_file(tmp_path, b"a,b\n" + b"1,2\n3\n" * 50)
+    header = read_header(path, ",")
+    records = Records(path, header, [0], block_size=block_size, max_errors=7)
+    faults = [row for batch in records.batches() for row in batch["fault"].to_pylist()]
+    assert [error.line for error in records.errors] == [3, 5, 7, 9, 11, 13, 15]
+    assert faults == [None, "missing-cell"] * 50
+    assert (records.faulty, records.lines) == (50, 100)
