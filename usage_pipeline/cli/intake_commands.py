@@ -91,7 +91,9 @@ def ingest(files: Files, schema: RequiredSchema, form: FormatOption = Format.tab
         raise typer.Exit(REFUSED)
 
 
-def ingest_files(files: Sequence[Path], schema: EventSchema) -> tuple[list[Upload], list[str]]:
+def ingest_files(
+    files: Sequence[Path], schema: EventSchema, *, say_repeats: bool = True
+) -> tuple[list[Upload], list[str]]:
     """Receive files and run the ingest job on what has to be done.
 
     Returns the upload of each file, in order, as it stands afterwards, and what went wrong.
@@ -101,7 +103,7 @@ def ingest_files(files: Sequence[Path], schema: EventSchema) -> tuple[list[Uploa
     flow = Flow(schema, DataFolder.current())
     receipts = flow.receive(files, by="usage-pipeline ingest")
     for receipt in receipts:
-        if receipt.outcome in ("repeat", "answered"):
+        if say_repeats and receipt.outcome in ("repeat", "answered"):
             _say_repeat(receipt.upload)
     left_over = flow.register.uploads(schema.name, ["confirmed"])
     due = {r.upload.upload for r in receipts if r.outcome in ("new", "again")}
