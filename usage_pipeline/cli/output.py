@@ -7,7 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -80,17 +80,21 @@ def _json(rows: Iterable[Row]) -> None:
 
 
 def _table(rows: list[Row], columns: Sequence[str], empty: str) -> None:
-    console = Console()
+    # Piped, there is no window to fit into: lines as wide as they need to be.
+    console = Console(width=None if sys.stdout.isatty() else 240)
     if not rows:
         console.print(empty)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         numeric = all(isinstance(row.get(column), int | Decimal | None) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        name = column == columns[0]
+        table.add_column(
+            column, justify="right" if numeric else "left", overflow="fold", no_wrap=name
+        )
     for row in rows[:TABLE_ROWS]:
         # Text, not markup: square brackets in a file are not ours to interpret.
-        table.add_row(*(Text(_text(row.get(column))) for column in columns))
+        table.add_row(*(Text(_short(row.get(column))) for column in columns))
     console.print(table)
     if len(rows) > TABLE_ROWS:
         console.print(f"The first {TABLE_ROWS}; --format json or csv prints all.")
@@ -110,6 +114,14 @@ def _text(value: Any) -> str:
         return str(value).lower()
     plain = _plain(value) if not isinstance(value, str | int | float | dict | list) else value
     return plain if isinstance(plain, str) else json.dumps(plain, default=_plain)
+
+
+def _short(value: Any) -> str:
+    """For a person: whole minutes, in UTC."""
+    if isinstance(value, datetime):
+        whole = value.second == 0 and value.microsecond == 0
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}" + ("" if whole else f":{value:%S}")
+    return _text(value)
 
 
 def _plain(value: Any) -> Any:

@@ -43,7 +43,11 @@ UPLOAD_COLUMNS = (
     "superseded",
     "received_at",
 )
-_NARROW = tuple(column for column in UPLOAD_COLUMNS if column not in ("sha256", "file_name"))
+_NARROW = tuple(
+    column
+    for column in UPLOAD_COLUMNS
+    if column not in ("file_name", "sha256", "size", "superseded")
+)
 
 By = Annotated[str, typer.Option("--by", help="Who you are.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]

@@ -103,7 +103,7 @@ def frame_query(
 
 
 def _all_hold(rules: Sequence[Rule], *, warning: bool) -> str:
-    return " AND ".join(f"({rule.holds})" for rule in rules if rule.warning is warning) or "true"
+    return " AND ".join(f"({rule.holds}) IS TRUE" for rule in rules if rule.warning is warning) or "true"
 
 
 def _text_of(

@@ -6,7 +6,7 @@ import os
 import uuid
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,10 +44,13 @@ def open_instance(folder: DataFolder) -> Iterator[dg.DagsterInstance]:
     """The Dagster instance of the data folder; runs that died with their process are ended."""
     home = folder.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    _install_settings(home)
     os.environ["DAGSTER_HOME"] = str(home)
-    with dg.DagsterInstance.get() as instance:
-        end_dead_runs(instance, folder)
+    with ExitStack() as stack:
+        # Two processes that make Dagster's databases at the same moment fail each other.
+        with FileLock(home / ".opening"):
+            _install_settings(home)
+            instance = stack.enter_context(dg.DagsterInstance.get())
+            end_dead_runs(instance, folder)
         yield instance
 
 

@@ -39,7 +39,7 @@ def broken_rules(
     if not rules:
         return
     broken = ", ".join(
-        f"CASE WHEN NOT ({rule.holds}) THEN {index} END" for index, rule in enumerate(rules)
+        f"CASE WHEN ({rule.holds}) IS NOT TRUE THEN {index} END" for index, rule in enumerate(rules)
     )
     rows = connection.execute(
         f"""SELECT line, rule, written

@@ -1,0 +1,1 @@
+"""The promises of usage_pipeline, as tests."""
