@@ -84,7 +84,7 @@ def ingest(files: Files, schema: RequiredSchema, form: FormatOption = Format.tab
     for upload in dict.fromkeys(uploads):
         _advise(upload)
     for problem in problems:
-        remarks.print(problem, style="red", markup=False, highlight=False)
+        remarks.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
     if problems:
         raise typer.Exit(MACHINE)
     if any(upload.state in ("failed", "refused") for upload in uploads):
@@ -171,7 +171,7 @@ def _say_repeat(upload: Upload) -> None:
     words = f"{upload.file_name}: these bytes are {upload.upload} already, which is {upload.state}."
     if upload.state == "refused":
         words += f" To take it up again: usage-pipeline reopen {upload.upload} --by NAME --reason …"
-    remarks.print(words, markup=False, highlight=False)
+    remarks.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 def _advise(upload: Upload) -> None:
@@ -181,4 +181,4 @@ def _advise(upload: Upload) -> None:
         "received": f"Not done; ingest {upload.file_name} again.",
     }.get(upload.state)
     if words:
-        remarks.print(words, markup=False, highlight=False)
+        remarks.print(words, markup=False, highlight=False, soft_wrap=True)

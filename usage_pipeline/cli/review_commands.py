@@ -95,7 +95,9 @@ def errors(
         if output.suffix.lower() != ".csv":
             raise WrongUse(f"{output}: the bad lines are written as .csv; give it that ending.")
         count = write_bad_lines(flow, found, verdict.schema_version, findings, output)
-        remarks.print(f"{count} bad lines written to {output}", markup=False, highlight=False)
+        remarks.print(
+            f"{count} bad lines written to {output}", markup=False, highlight=False, soft_wrap=True
+        )
         return
     show([error_row(one) for one in findings], ERROR_COLUMNS, form, "Nothing was found.")
     total = verdict.error_count + verdict.warning_count
@@ -120,7 +122,7 @@ def confirm(
         report = run_confirm(instance, flow.folder, flow.schema, upload, by, note)
     _show_state(upload, found.schema, form)
     for problem in report.problems:
-        remarks.print(problem, style="red", markup=False, highlight=False)
+        remarks.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(MACHINE)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from usage_pipeline.cli.problems import WrongUse
-from usage_pipeline.data_folder import DataFolder
+from usage_pipeline.data_folder import PROJECT, DataFolder
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,6 +42,6 @@ def dev(
         "DAGSTER_HOME": str(folder.dagster_home),
         "USAGE_PIPELINE_DATA": str(folder.root),
     }
-    command = [program, "dev", "-m", "usage_pipeline.definitions"]
+    command = [program, "dev", "-w", str(PROJECT / "workspace.yaml")]
     # This process becomes Dagster, so that Ctrl-C and signals reach it without a middleman.
     os.execve(program, [*command, "-h", "127.0.0.1", "-p", str(port)], environment)  # noqa: S606

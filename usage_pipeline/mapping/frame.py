@@ -103,7 +103,10 @@ def frame_query(
 
 
 def _all_hold(rules: Sequence[Rule], *, warning: bool) -> str:
-    return " AND ".join(f"({rule.holds}) IS TRUE" for rule in rules if rule.warning is warning) or "true"
+    return (
+        " AND ".join(f"({rule.holds}) IS TRUE" for rule in rules if rule.warning is warning)
+        or "true"
+    )
 
 
 def _text_of(
@@ -138,7 +141,7 @@ def _known_span(
     if name == "timestamp":
         limit = field.future_limit or DEFAULT_FUTURE_LIMIT
         return datetime.combine(schema.start, time(), UTC), received_at + limit
-    return datetime(1970, 1, 1, tzinfo=UTC), received_at + timedelta(days=100 * 366)
+    return datetime(1800, 1, 1, tzinfo=UTC), received_at + timedelta(days=100 * 366)
 
 
 # A field may be called anything, but it has no colon in its name: these cannot collide with one.

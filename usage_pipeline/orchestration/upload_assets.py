@@ -127,11 +127,12 @@ def _mapped_events(
             troubles[upload.upload] = f"could not be checked: {checked!r}"
             continue
         error_file = flow.archive.errors(upload.schema, upload.upload, flow.version)
-        yield dg.AssetMaterialization(
-            asset,
-            partition=upload.upload,
-            metadata=metadata.frame_metadata(upload, checked, error_file),
-        )
+        if checked.mapped.frame is not None:
+            yield dg.AssetMaterialization(
+                asset,
+                partition=upload.upload,
+                metadata=metadata.frame_metadata(upload, checked, error_file),
+            )
         yield from evaluations(context, flow.schema, asset, upload.upload, checked, error_file)
         if upload.state == "passed":
             context.log.info("%s: %s", upload.upload, _may_not(upload))
