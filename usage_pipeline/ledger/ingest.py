@@ -78,8 +78,6 @@ def ingest_uploads(
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
-            finally:
-                connection.execute("DROP TABLE IF EXISTS incoming")
         ingested = standing(connection, schema, upload.upload)
         assert ingested is not None
         yield ingested
@@ -102,22 +100,17 @@ def standing(connection: Connection, schema: EventSchema, upload: str) -> Ingest
 
 def _insert(connection: Connection, schema: EventSchema, upload: MappedUpload) -> None:
     place = _next_place(connection, schema)
-    fields = column_list(schema.fields)
+    fields = column_list(["line", *schema.fields])
     connection.execute(
-        f"""CREATE TEMP TABLE incoming AS
-            SELECT CAST({place} AS INTEGER) AS place, line, {fields}, true AS counts
-            FROM read_parquet({literal(str(upload.frame))}) WHERE valid"""
+        f"""CREATE OR REPLACE TEMP VIEW incoming AS
+            SELECT {fields} FROM read_parquet({literal(str(upload.frame))}) WHERE valid"""
     )
-    if not schema.every_line_counts:
-        _find_losers(connection, schema)
-    columns = f"place, line, {fields}"
-    for table, condition in (
-        (ingestion_table(schema), "counts"),
-        (displaced_table(schema), "NOT counts"),
-    ):
-        connection.execute(
-            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM incoming WHERE {condition}"
-        )
+    some_lose = _find_losers(connection, schema) > 0
+    winners = "incoming ANTI JOIN losers USING (line)" if some_lose else "incoming"
+    _append(connection, ingestion_table(schema), place, fields, winners)
+    if some_lose:
+        others = "incoming SEMI JOIN losers USING (line)"
+        _append(connection, displaced_table(schema), place, fields, others)
     connection.execute(
         """INSERT INTO pipeline.uploads
            SELECT ?, ?, ?, ?, ?, count(*), ? FROM incoming""",
@@ -132,11 +125,20 @@ def _insert(connection: Connection, schema: EventSchema, upload: MappedUpload) -
     )
 
 
-def _find_losers(connection: Connection, schema: EventSchema) -> None:
-    """Mark the incoming rows whose event is in the table, or on an earlier line of the file."""
+def _append(connection: Connection, table: str, place: int, fields: str, rows: str) -> None:
+    connection.execute(
+        f"INSERT INTO {table} (place, {fields}) SELECT {place}, {fields} FROM {rows}"
+    )
+
+
+def _find_losers(connection: Connection, schema: EventSchema) -> int:
+    """Make `losers`: lines whose event is in the table, or on an earlier line of the file."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE losers (line BIGINT)")
+    if schema.every_line_counts:
+        return 0
     key = column_list(schema.key_fields)
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE losers AS
+        f"""INSERT INTO losers
             SELECT incoming.line FROM incoming
             SEMI JOIN {ingestion_table(schema)} AS winner ON {_same_key(schema, "winner")}
             UNION
@@ -145,10 +147,7 @@ def _find_losers(connection: Connection, schema: EventSchema) -> None:
                   GROUP BY {key} HAVING count(*) > 1) AS first
               ON incoming.line > first.line AND {_same_key(schema, "first")}"""
     )
-    if connection.execute("SELECT count(*) FROM losers").fetchall()[0][0]:
-        connection.execute(
-            "UPDATE incoming SET counts = false WHERE line IN (SELECT line FROM losers)"
-        )
+    return int(connection.execute("SELECT count(*) FROM losers").fetchall()[0][0])
 
 
 def _same_key(schema: EventSchema, other: str) -> str:
@@ -167,6 +166,6 @@ def _next_place(connection: Connection, schema: EventSchema) -> int:
 def _changed_slots(connection: Connection) -> list[datetime]:
     rows = connection.execute(
         f"""SELECT DISTINCT epoch_us("timestamp") // {SLOT_SECONDS * 1_000_000} AS slot
-            FROM incoming WHERE counts ORDER BY slot"""
+            FROM incoming ANTI JOIN losers USING (line) ORDER BY slot"""
     ).fetchall()
     return [datetime.fromtimestamp(slot * SLOT_SECONDS, UTC) for (slot,) in rows]

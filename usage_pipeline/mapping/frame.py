@@ -2,8 +2,8 @@
 
 Columns: `line` (BIGINT), the schema's fields, then
 `valid` (every rule holds), `received_at`, `fault` (code of a record whose cells do not fit the
-header), `unreadable` (per field the code why its cell could not be read) and `written` (the cells
-as the file has them). The last two are NULL on rows without a finding.
+header), `unreadable` (a list, per field the code why its cell could not be read) and `written` (a
+list, per field the cell as the file has it). The last two are NULL on rows without a finding.
 """
 
 from __future__ import annotations
@@ -77,24 +77,21 @@ def frame_query(
     )
     casts = dict(_casts(schema, received_at))
     values = ", ".join(f"{one.value} AS {quoted(field)}" for field, one in casts.items())
-    codes = {field: one.code for field, one in casts.items() if one.code != "NULL"}
-    reasons = ", ".join(f"{code} AS {quoted(_code_name(f))}" for f, code in codes.items())
-    any_code = f"coalesce({', '.join(quoted(_code_name(field)) for field in codes)})"
-    unreadable = ", ".join(f"{quoted(f)} := {quoted(_code_name(f))}" for f in codes)
-    written = ", ".join(f"{quoted(f)} := {quoted(_text_name(f))}" for f in schema.fields)
+    reasons = ", ".join(f"{one.code} AS {quoted(_code_name(f))}" for f, one in casts.items())
+    codes = ", ".join(quoted(_code_name(field)) for field in schema.fields)
+    written = ", ".join(quoted(_text_name(field)) for field in schema.fields)
     fields = ", ".join(quoted(field) for field in schema.fields)
     texts = with_steps(f"(SELECT line, fault, {text} FROM {source})", casts.values())
     moment = f"TIMESTAMPTZ {literal(received_at.astimezone(UTC).isoformat())}"
     return f"""
         SELECT line, {fields}, valid, received_at, fault, unreadable,
-               CASE WHEN NOT (valid AND unwarned) THEN struct_pack({written}) END AS written
+               CASE WHEN NOT (valid AND unwarned) THEN [{written}] END AS written
         FROM (
             SELECT *, fault IS NULL AND {_all_hold(rules, warning=False)} AS valid,
                    {_all_hold(rules, warning=True)} AS unwarned
             FROM (
                 SELECT *, {moment} AS received_at,
-                       CASE WHEN {any_code} IS NOT NULL
-                            THEN struct_pack({unreadable}) END AS unreadable
+                       CASE WHEN coalesce({codes}) IS NOT NULL THEN [{codes}] END AS unreadable
                 FROM (
                     SELECT *, {values}, {reasons} FROM {texts}
                 )

@@ -4,8 +4,8 @@ One rule, one condition: the `valid` flag, the Great Expectations suite, the err
 command line all evaluate `Rule.holds`, so they cannot disagree.
 
 The frame (see `mapping/frame.py`) has the typed fields, and beside them `received_at`, `fault`
-(code of a record whose cells could not be told apart) and `unreadable` (a struct: per field the
-code why its cell could not be read; NULL on clean rows).
+(code of a record whose cells could not be told apart) and `unreadable` (a list: per field, in the
+order of the schema, the code why its cell could not be read; NULL on clean rows).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def row_rules(schema: EventSchema) -> list[Rule]:
 
 
 def _rules(name: str, field: FieldSpec, schema: EventSchema) -> Iterator[Rule]:
-    column, unreadable = quoted(name), f"unreadable.{quoted(name)}"
+    column, unreadable = quoted(name), f"unreadable[{list(schema.fields).index(name) + 1}]"
     readable_types = field.type != "string"
     if field.required:
         excused = f" OR {unreadable} IS NOT NULL" if readable_types else ""

@@ -88,7 +88,8 @@ def _check(
     repeats, repeat_findings = repeated_events(connection, "frame", schema, max_errors)
     codes |= repeats
     rules = [result.rule for result in results if result.unexpected]
-    broken = broken_rules(connection, "frame", rules, mapped.mapping, max_errors)
+    fields = list(schema.fields)
+    broken = broken_rules(connection, "frame", rules, fields, mapped.mapping, max_errors)
     findings = sorted([*of_file, *broken, *repeat_findings], key=lambda one: one.line or 0)
     verdict = Verdict(
         schema_version=schema_version(schema),

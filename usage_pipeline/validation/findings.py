@@ -32,10 +32,16 @@ def broken_rules(
     connection: Connection,
     frame: str,
     rules: Sequence[Rule],
+    fields: Sequence[str],
     headers: Mapping[str, str],
     limit: int,
 ) -> Iterator[LocatedError]:
-    """The first `limit` cells of a frame that break a rule, by line, then by rule."""
+    """The first `limit` cells of a frame that break a rule, by line, then by rule.
+
+    Args:
+        fields: of the schema, in order: what `written` holds.
+        headers: {field: header as written}.
+    """
     if not rules:
         return
     broken = ", ".join(
@@ -47,9 +53,10 @@ def broken_rules(
                   FROM {frame} WHERE written IS NOT NULL)
             WHERE rule IS NOT NULL ORDER BY line, rule LIMIT {limit}"""
     ).fetchall()
+    place = {field: index for index, field in enumerate(fields)}
     for line, index, written in rows:
         rule = rules[index]
-        text = written[rule.field]
+        text = written[place[rule.field]]
         value = None if text is None else clip(text)
         yield LocatedError(
             rule.code,
