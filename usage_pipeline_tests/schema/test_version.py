@@ -1,0 +1,69 @@
+"""The schema version changes with what is read and judged, and with nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from usage_pipeline.schema import EventSchema, parse_schema, schema_version
+
+
+def schema(**changes: Any) -> EventSchema:
+    attributes: dict[str, Any] = {
+        "name": "calls",
+        "fields": {
+            "customer_id": {"type": "string", "from": ["Account", "Customer"]},
+            "timestamp": {"type": "timestamp", "time_zone": "UTC"},
+            "calls": {"type": "integer", "usage": True},
+        },
+        "event_key": ["customer_id", "timestamp"],
+    }
+    return parse_schema(attributes | changes)
+
+
+def with_calls(**keys: Any) -> EventSchema:
+    fields = schema().model_dump(by_alias=True, exclude_unset=True)["fields"]
+    return schema(fields={**fields, "calls": fields["calls"] | keys})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        schema(start="2024-01-01"),
+        schema(event_key=["customer_id"]),
+        schema(on_invalid="quarantine_rows"),
+        schema(csv={"null_values": ["", "NULL"]}),
+        with_calls(minimum=0),
+        with_calls(required=False),
+        with_calls(**{"from": ["Calls"]}),
+    ],
+)
+def test_what_changes_rows_or_verdicts_changes_the_version(changed: EventSchema) -> None:
+    assert schema_version(changed) != schema_version(schema())
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        schema(description="Calls"),
+        schema(confirm="manual"),
+        schema(metrics={"n": {"aggregation": "count", "window": "day"}}),
+        with_calls(description="Calls", unit="call"),
+    ],
+)
+def test_words_metrics_and_confirmation_do_not(changed: EventSchema) -> None:
+    assert schema_version(changed) == schema_version(schema())
+
+
+def test_a_summary_is_keyed_by_customer_time_and_dimensions() -> None:
+    fields = schema().model_dump(by_alias=True, exclude_unset=True)["fields"]
+    summary = schema(
+        kind="summary",
+        window="day",
+        event_key=None,
+        fields={**fields, "region": {"type": "string"}},
+    )
+    assert summary.key_fields == ("customer_id", "timestamp", "region")
+    assert list(summary.all_metrics) == ["calls"]
+    assert summary.all_metrics["calls"].group_by == ["region"]
