@@ -102,8 +102,8 @@ class Flow:
         """Record that a person lets the upload in.
 
         Raises:
-            UnknownUpload, WrongState: it is not there, or does not wait for confirmation.
-            ValueError: nobody says who confirms.
+            UnknownUpload: there is none of that name.
+            WrongState: it does not wait for confirmation, or nobody says who confirms.
         """
         found = self.register.find(upload, self.schema.name)
         self.may_confirm(found, by)
@@ -113,7 +113,7 @@ class Flow:
     def may_confirm(self, upload: Upload, by: str) -> None:
         """Look whether `confirm` will do; raises what it would raise."""
         if not by.strip():
-            raise ValueError("Say who confirms.")
+            raise WrongState("Say who confirms.")
         require(upload, "confirm")
         if upload.schema_version != self.version:
             raise WrongState(

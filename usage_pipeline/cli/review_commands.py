@@ -115,6 +115,7 @@ def confirm(
     """Let an upload in that passed its checks and waits for a person."""
     from usage_pipeline.orchestration.local_runs import open_instance, run_confirm
 
+    _said(by, "--by")
     found = register().find(upload, schema)
     flow = flow_of(found)
     flow.may_confirm(found, by)
@@ -165,13 +166,17 @@ def history(
 def _decide(
     upload: str, schema: str | None, action: Action, by: str, reason: str, form: Format
 ) -> None:
-    for words, option in ((by, "--by"), (reason, "--reason")):
-        if not words.strip():
-            raise WrongUse(f"{option} must not be empty.")
+    _said(by, "--by")
+    _said(reason, "--reason")
     store = register()
     found = store.find(upload, schema)
     store.decide(found, action, by, reason, found.schema_version)
     _show_state(upload, found.schema, form)
+
+
+def _said(words: str, option: str) -> None:
+    if not words.strip():
+        raise WrongUse(f"{option} must not be empty.")
 
 
 def _show_state(upload: str, schema: str, form: Format) -> None:

@@ -53,7 +53,7 @@ def confirm_job(schema: EventSchema) -> dg.JobDefinition:
         flow = warehouse.flow(schema)
         try:
             upload = flow.confirm(context.partition_key, config.by, config.note or None)
-        except (UnknownUpload, WrongState, ValueError) as error:
+        except (UnknownUpload, WrongState) as error:
             raise dg.Failure(description=str(error), allow_retries=False) from None
         yield from ingest_and_meter(context, flow, warehouse, [upload])
         yield dg.Output(None)
