@@ -17,7 +17,7 @@ demo: install
 	$(BIN)/usage-pipeline demo
 
 test: lint
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: install
 	$(BIN)/ruff check

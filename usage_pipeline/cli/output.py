@@ -48,6 +48,12 @@ def show_object(value: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
 
 
+def page() -> Console:
+    """Standard output, for tables and text."""
+    # Piped, there is no window to fit into: lines as wide as they need to be.
+    return Console(width=None if sys.stdout.isatty() else 240)
+
+
 def write_csv(file: Any, rows: Iterable[Row], columns: Sequence[str]) -> None:
     """Write rows as CSV that no spreadsheet runs."""
     writer = csv.writer(file)
@@ -80,8 +86,7 @@ def _json(rows: Iterable[Row]) -> None:
 
 
 def _table(rows: list[Row], columns: Sequence[str], empty: str) -> None:
-    # Piped, there is no window to fit into: lines as wide as they need to be.
-    console = Console(width=None if sys.stdout.isatty() else 240)
+    console = page()
     if not rows:
         console.print(empty)
         return
@@ -117,10 +122,11 @@ def _text(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    """For a person: whole minutes, in UTC."""
+    """For a person: to the minute where that is all of it, in UTC."""
     if isinstance(value, datetime):
         whole = value.second == 0 and value.microsecond == 0
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}" + ("" if whole else f":{value:%S}")
+        moment = value.astimezone(UTC)
+        return f"{moment:%Y-%m-%d %H:%M}Z" if whole else f"{moment:%Y-%m-%d %H:%M:%S}Z"
     return _text(value)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from usage_pipeline.cli.output import page
 from usage_pipeline.validation.check_files import CheckedFile
 from usage_pipeline.validation.codes import CODES
 
 
 def print_report(checked: CheckedFile, max_errors: int) -> None:
     """Verdict, counts, a summary by code with advice, and the located errors."""
-    console, verdict = Console(), checked.verdict
+    console, verdict = page(), checked.verdict
     state = "passed" if verdict.passed else "failed"
     title = Text(checked.mapped.source.file_name, style="bold")
     title.append(f"  {state}", style="bold green" if verdict.passed else "bold red")

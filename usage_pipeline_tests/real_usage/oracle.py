@@ -157,6 +157,7 @@ def _focus(cells: Cells) -> Row:
         "charge_category": cells["ChargeCategory"],
         "consumed_unit": _unless_null(cells["ConsumedUnit"]),
         "consumed_quantity": None if quantity is None else Decimal(quantity),
+        "billing_currency": cells["BillingCurrency"],
         "billed_cost": Decimal(cells["BilledCost"]),
     }
 
@@ -172,7 +173,7 @@ FOCUS = RealFile(
         "consumed": Metric(
             "sum", "consumed_quantity", "day", group_by=("service", "consumed_unit")
         ),
-        "billed": Metric("sum", "billed_cost", "month"),
+        "billed": Metric("sum", "billed_cost", "month", group_by=("billing_currency",)),
         "charges": Metric("count", None, "day", group_by=("charge_category",)),
     },
 )
@@ -259,7 +260,6 @@ LOAD_BALANCER = RealFile(
     key=("customer_id", "timestamp"),
     decimals=frozenset({"requests"}),
     metrics={
-        "requests_per_hour": Metric("sum", "requests", "hour"),
         "requests_per_day": Metric("sum", "requests", "day", "Europe/Berlin"),
         "busiest_of_week": Metric("max", "requests", "week", "America/New_York"),
         "quietest_of_month": Metric("min", "requests", "month", "Asia/Kolkata"),

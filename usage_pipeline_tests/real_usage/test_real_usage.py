@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -93,7 +93,7 @@ class RealUsage:
         return [uploads, table, *(self.values(metric) for metric in self.real.metrics)]
 
 
-def exact(row: dict[str, Any], decimals: set[str] | frozenset[str]) -> oracle.Row:
+def exact(row: dict[str, Any], decimals: Set[str]) -> oracle.Row:
     """A row of JSON with its types back: decimals are written as texts, times with an offset."""
     typed: oracle.Row = dict(row)
     for name in decimals & row.keys():

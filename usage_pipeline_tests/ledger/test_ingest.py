@@ -1,0 +1,136 @@
+"""Ingestion: one transaction per upload, nothing twice, and what may not change under the rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from usage_pipeline.flow import Flow
+from usage_pipeline.ledger import LedgerShapeChanged
+from usage_pipeline.register import Upload
+from usage_pipeline_tests.workplace import Workplace
+
+ROW = "e1,acme,2024-10-01T10:00:00Z,10,1.5,us-east"
+
+
+def confirmed(flow: Flow, *files: Path) -> list[Upload]:
+    """Uploads whose rows may go in and have not yet."""
+    receipts = flow.receive(files, by="a test")
+    return [upload for upload, _ in flow.check([receipt.upload for receipt in receipts])]
+
+
+def ingest(flow: Flow, uploads: list[Upload]) -> None:
+    with flow.warehouse.open() as connection:
+        list(flow.ingest(connection, uploads))
+
+
+def test_a_crash_before_the_commit_leaves_nothing_and_the_next_run_heals(
+    work: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = work.flow()
+    uploads = confirmed(flow, work.api_file("a.csv", ROW))
+
+    def crash(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("usage_pipeline.flow.mark_windows", crash)
+        with pytest.raises(KeyboardInterrupt):
+            ingest(flow, uploads)
+    assert work.listing("events", "--schema", "api_usage") == []
+    assert work.upload(uploads[0].upload).state == "confirmed"
+    ingest(flow, [])
+    assert work.upload(uploads[0].upload).state == "ingested"
+    assert len(work.listing("events", "--schema", "api_usage")) == 1
+
+
+def test_a_crash_after_the_commit_is_repaired_from_the_warehouse(
+    work: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = work.flow()
+    uploads = confirmed(flow, work.api_file("a.csv", ROW))
+
+    def crash(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(flow.register), "ingested", crash)
+        with pytest.raises(KeyboardInterrupt):
+            ingest(flow, uploads)
+    assert work.upload(uploads[0].upload).state == "confirmed"
+    assert work.run("verify").exit_code == 1
+    # The next command of anybody's is enough.
+    work.ingest(work.api_file("b.csv", ROW.replace("e1", "e2")))
+    assert work.upload(uploads[0].upload).state == "ingested"
+    assert work.listing("metrics", "api_calls")[0]["value"] == 20
+    assert work.run("verify").exit_code == 0
+
+
+def test_windows_that_a_crash_left_behind_are_computed_by_the_next_run(
+    work: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = work.flow()
+    ingest(flow, confirmed(flow, work.api_file("a.csv", ROW)))
+    assert work.run("verify").exit_code == 1
+    assert work.listing("metrics", "api_calls") == []
+    work.ingest(work.api_file("b.csv", ROW.replace("e1,acme", "e2,globex")))
+    assert {row["customer_id"] for row in work.listing("metrics", "api_calls")} == {
+        "acme",
+        "globex",
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("event_key: [event_id]", "event_key: [event_id, customer_id]", "event_key was"),
+        ("type: decimal, from", "type: decimal, scale: 6, from", "field storage_gb was"),
+        ("type: integer", "type: decimal", "field api_call_count was integer"),
+    ],
+)
+def test_key_and_types_may_not_change_under_rows_that_are_in(
+    work: Workplace, old: str, new: str, says: str
+) -> None:
+    work.ingest(work.api_file("a.csv", ROW))
+    yaml = (work.defs / "api_usage" / "defs.yaml").read_text()
+    assert old in yaml
+    work.describe("api_usage", yaml.replace(old, new))
+    flow = work.flow()
+    uploads = confirmed(flow, work.api_file("b.csv", ROW.replace("e1", "e2")))
+    with pytest.raises(LedgerShapeChanged, match=says):
+        ingest(flow, uploads)
+    outcome = work.run("ingest", work.files / "b.csv", "--schema", "api_usage")
+    assert outcome.exit_code == 3
+    assert says in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_a_field_that_is_new_is_empty_in_the_rows_before_it(work: Workplace) -> None:
+    work.ingest(work.api_file("a.csv", ROW))
+    yaml = (work.defs / "api_usage" / "defs.yaml").read_text()
+    tier = "    tier: {type: string, required: false}\n"
+    work.describe("api_usage", yaml.replace("    region:", f"{tier}    region:"))
+    header = "Event ID,Account,When,API Calls,Storage GB,tier"
+    work.ingest(work.file("b.csv", f"{header}\ne2,acme,2024-10-02T10:00:00Z,1,1,gold\n"))
+    tiers = [row["tier"] for row in work.listing("events", "--schema", "api_usage")]
+    assert tiers == [None, "gold"]
+
+
+def test_only_valid_rows_of_a_file_with_set_aside_rows_count(work: Workplace) -> None:
+    yaml = (work.defs / "api_usage" / "defs.yaml").read_text()
+    work.describe("api_usage", yaml.replace("refuse_file", "quarantine_rows"))
+    [row] = work.ingest(work.api_file("a.csv", ROW, "e2,,2024-10-01T10:00:00Z,1,1,", "e3,acme"))
+    assert (row["state"], row["lines"], row["valid"], row["invalid"]) == ("ingested", 3, 1, 2)
+    assert row["ingested"] == 1
+    [bad] = work.ingest(work.api_file("b.csv", "e3,acme"))
+    assert bad["state"] == "failed"
+
+
+def test_where_every_line_is_an_event_equal_lines_all_count(work: Workplace) -> None:
+    yaml = (work.defs / "api_usage" / "defs.yaml").read_text()
+    work.describe("api_usage", yaml.replace("event_key: [event_id]", "event_key: [upload, line]"))
+    [row] = work.ingest(work.api_file("a.csv", ROW, ROW))
+    assert (row["ingested"], row["duplicates"]) == (2, 0)
+    assert work.listing("metrics", "api_calls")[0]["value"] == 20
