@@ -1,0 +1,62 @@
+"""Every line knows its room: who may import Dagster, and who may open a database."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from usage_pipeline.data_folder import PROJECT
+
+PACKAGE = PROJECT / "usage_pipeline"
+FILES = sorted(PACKAGE.rglob("*.py"))
+DAGSTERS_ROOMS = ("orchestration", "components", "defs", "definitions.py")
+
+#: In the order in which data walks; nobody imports a room further on.
+ROOMS = ("warehouse", "schema", "register", "reading", "intake", "mapping", "validation")
+
+
+def imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def room(file: Path) -> str:
+    return file.relative_to(PACKAGE).parts[0]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_only_the_dagster_layer_imports_dagster(file: Path) -> None:
+    uses = any(name.split(".")[0].startswith("dagster") for name in imports(file))
+    assert not uses or room(file) in DAGSTERS_ROOMS
+
+
+def test_only_the_warehouse_opens_a_database() -> None:
+    opening = [file for file in FILES if "duckdb.connect(" in file.read_text()]
+    assert {room(file) for file in opening} == {"warehouse"}
+
+
+@pytest.mark.parametrize("stage", ["ledger", "metering", "orchestration", "cli"])
+def test_no_stage_knows_what_comes_after_it(stage: str) -> None:
+    before = ROOMS if stage in ("ledger", "metering") else (*ROOMS, "ledger", "metering")
+    for file in FILES:
+        if room(file) in before:
+            assert not any(name.startswith(f"usage_pipeline.{stage}") for name in imports(file)), (
+                file
+            )
+
+
+def test_looking_at_a_listing_loads_neither_dagster_nor_great_expectations() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from usage_pipeline.cli.app import app;"
+        "sys.exit(any(name in sys.modules for name in ('dagster', 'great_expectations')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,126 @@
+"""One process at a time, a bounded wait, a name to ask, and nothing from outside."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from usage_pipeline.warehouse import Warehouse, WarehouseBusy, literal, quoted, scratch_connection
+from usage_pipeline_tests.workplace import Workplace
+
+HOLD = """
+import sys
+from usage_pipeline.data_folder import DataFolder
+from usage_pipeline.warehouse import Warehouse
+with Warehouse(DataFolder.current()).open():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(work: Workplace) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has the warehouse open."""
+    assert work
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_second_process_waits_and_then_is_told_who_holds_it(
+    work: Workplace, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USAGE_PIPELINE_LOCK_WAIT", "0.3")
+    with pytest.raises(WarehouseBusy, match=f"process {holder.pid} .* since "):
+        work.flow().warehouse.open().__enter__()
+
+
+def test_a_command_that_cannot_have_the_warehouse_exits_with_3(
+    work: Workplace, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert holder.poll() is None
+    monkeypatch.setenv("USAGE_PIPELINE_LOCK_WAIT", "0.3")
+    outcome = work.run("verify")
+    assert outcome.exit_code == 3
+    assert "The warehouse is in use by process" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_it_is_free_again_when_its_holder_is_killed(
+    work: Workplace, holder: subprocess.Popen[str]
+) -> None:
+    holder.kill()
+    holder.wait()
+    with work.flow().warehouse.open() as connection:
+        assert connection.execute("SELECT 1").fetchall() == [(1,)]
+
+
+def test_a_shell_on_the_file_is_waited_for_too(
+    work: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with work.flow().warehouse.open():
+        pass
+    shell = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb, sys; c = duckdb.connect({str(work.folder.warehouse)!r});"
+            "print('held', flush=True); sys.stdin.read()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert shell.stdout is not None
+    shell.stdout.readline()
+    monkeypatch.setenv("USAGE_PIPELINE_LOCK_WAIT", "0.3")
+    try:
+        with pytest.raises(WarehouseBusy, match="a SQL shell perhaps"):
+            work.flow().warehouse.open().__enter__()
+    finally:
+        shell.kill()
+        shell.wait()
+
+
+def test_sql_reaches_no_file_outside_the_archive(work: Workplace, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a,b\n1,2\n")
+    with work.flow().warehouse.open() as connection:
+        with pytest.raises(duckdb.PermissionException):
+            connection.execute(f"SELECT * FROM read_csv('{secret}')")
+        with pytest.raises(duckdb.Error):
+            connection.execute("SET enable_external_access = true")
+        with pytest.raises(duckdb.Error):
+            connection.execute("INSTALL httpfs")
+
+
+def test_spilled_blocks_are_gone_when_the_engine_is(work: Workplace) -> None:
+    with scratch_connection(work.folder):
+        assert len(list(work.folder.scratch.iterdir())) == 1
+    assert list(work.folder.scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["plain", "it's", 'a "b" c', "'; DROP TABLE t; --", "ü\n\0x"])
+def test_names_and_texts_mean_themselves(work: Workplace, text: str) -> None:
+    with scratch_connection(work.folder) as connection:
+        if "\0" not in text:
+            connection.execute(f"CREATE TABLE {quoted(text)} (n INTEGER)")
+            names = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+            assert names == [(text,)]
+        assert connection.execute(f"SELECT {literal(text)}").fetchall() == [(text,)]
+
+
+def test_the_warehouse_is_where_the_data_folder_says(work: Workplace) -> None:
+    with Warehouse(work.folder).open():
+        assert work.folder.warehouse.exists()
+    assert work.folder.warehouse.is_relative_to(work.data)
