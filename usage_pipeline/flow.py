@@ -11,7 +11,13 @@ from pathlib import Path
 
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.intake import Archive, receive_files
-from usage_pipeline.ledger import Ingested, MappedUpload, ingest_uploads
+from usage_pipeline.ledger import (
+    Ingested,
+    LedgerShapeChanged,
+    MappedUpload,
+    ingest_uploads,
+    open_ledger,
+)
 from usage_pipeline.mapping.frame import write_valid_rows
 from usage_pipeline.mapping.map_files import SourceFile, map_files
 from usage_pipeline.metering import ComputedWindow, refresh_metrics
@@ -57,6 +63,15 @@ class Flow:
     def receive(self, files: Iterable[Path], by: str) -> list[Receipt]:
         """Archive and register files; see `receive_files`."""
         return receive_files(files, self.schema, self.archive, self.register, by)
+
+    def open_ledger(self) -> None:
+        """Look whether rows may go in at all, before anything is checked or confirmed.
+
+        Raises:
+            LedgerShapeChanged: the YAML has changed under rows that are in.
+        """
+        with self.warehouse.open() as connection:
+            open_ledger(connection, self.schema)
 
     def check(self, uploads: Iterable[Upload]) -> Iterator[tuple[Upload, CheckedFile | Exception]]:
         """Map and check uploads, store each verdict, and confirm what passed where no person must.
@@ -118,7 +133,7 @@ class Flow:
         if upload.schema_version != self.version:
             raise WrongState(
                 f"The schema {self.schema.name} has changed since {upload.upload} was checked; "
-                "materialize mapped_events for it again, then confirm."
+                "ingest its file again, or materialize mapped_events for it, then confirm."
             )
 
     def dry_run(
@@ -152,8 +167,11 @@ class Flow:
 
     def ingest(
         self, connection: Connection, uploads: Iterable[Upload]
-    ) -> Iterator[tuple[Upload, Ingested]]:
-        """Ingest the confirmed ones of `uploads`, and what a crash left confirmed before them."""
+    ) -> Iterator[tuple[Upload, Ingested | LedgerShapeChanged]]:
+        """Ingest the confirmed ones of `uploads`, and what a crash left confirmed before them.
+
+        Yields each with where it stands, or with why it does not fit the ledger.
+        """
         asked = {upload.upload for upload in uploads}
         due = [
             upload
@@ -167,7 +185,10 @@ class Flow:
             before_commit=lambda slots: mark_windows(self.register, self.schema, slots),
         )
         for upload, ingested in zip(due, found, strict=True):
-            yield self.register.ingested(upload, ingested.place, ingested.counts), ingested
+            if isinstance(ingested, Ingested):
+                yield self.register.ingested(upload, ingested.place, ingested.counts), ingested
+            else:
+                yield upload, ingested
 
     def _confirmed(self, upload: Upload) -> MappedUpload:
         decision = self.register.confirmation(upload)

@@ -19,7 +19,7 @@ from usage_pipeline.cli.problems import MACHINE, REFUSED, WrongUse
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
 from usage_pipeline.reading import LocatedError
-from usage_pipeline.register import Upload
+from usage_pipeline.register import Receipt, Upload
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.validation.check_files import CheckedFile
 
@@ -101,24 +101,35 @@ def ingest_files(
     from usage_pipeline.orchestration.local_runs import open_instance, run_ingest
 
     flow = Flow(schema, DataFolder.current())
+    flow.open_ledger()
     receipts = flow.receive(files, by="usage-pipeline ingest")
     for receipt in receipts:
         if say_repeats and receipt.outcome in ("repeat", "answered"):
             _say_repeat(receipt.upload)
-    left_over = flow.register.uploads(schema.name, ["confirmed"])
-    due = {r.upload.upload for r in receipts if r.outcome in ("new", "again")}
-    due |= {upload.upload for upload in left_over}
+    due = _due(flow, receipts)
     problems: list[str] = []
     if due:
         with open_instance(flow.folder) as instance, remarks.status("Ingesting…"):
-            ordered = list(
-                dict.fromkeys(r.upload.upload for r in receipts if r.upload.upload in due)
-            )
-            ordered += sorted(due - set(ordered))
-            for report in run_ingest(instance, flow.folder, schema, ordered):
+            for report in run_ingest(instance, flow.folder, schema, due):
                 problems += report.problems
     found = [flow.register.find(r.upload.upload, schema.name) for r in receipts]
     return found, problems
+
+
+def _due(flow: Flow, receipts: Sequence[Receipt]) -> list[str]:
+    """Uploads that a run has something to do for: those handed in, and what a crash left."""
+    handed_in = [
+        receipt.upload.upload
+        for receipt in receipts
+        if receipt.outcome in ("new", "again")
+        or (receipt.upload.state == "passed" and receipt.upload.schema_version != flow.version)
+    ]
+    left_over = [one.upload for one in flow.register.uploads(flow.schema.name, ["confirmed"])]
+    due = list(dict.fromkeys([*handed_in, *left_over]))
+    if not due and receipts and flow.register.stale(flow.schema.name):
+        # Any run of the schema computes the windows that were left stale.
+        due = [receipts[0].upload.upload]
+    return due
 
 
 def upload_row(upload: Upload, columns: Sequence[str]) -> dict[str, Any]:

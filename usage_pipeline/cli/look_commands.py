@@ -15,7 +15,7 @@ from usage_pipeline.cli.problems import REFUSED, WrongUse
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.intake import Archive
 from usage_pipeline.ledger import verify as prove
-from usage_pipeline.ledger.tables import has_ledger, ingestion_table
+from usage_pipeline.ledger.tables import fields_of, has_ledger, ingestion_table
 from usage_pipeline.metering.tables import has_values, metric_table
 from usage_pipeline.schema import EventSchema, load_schemas
 from usage_pipeline.warehouse import Warehouse, column_list
@@ -42,18 +42,17 @@ def events(
     found = schema_named(schema)
     columns = ["upload", "line", *found.fields]
     where, values = _filter('event."timestamp"', customer, begin, end, "UTC")
-    query = f"""
-        SELECT upload.upload, event.line, {column_list(found.fields, "event")}
-        FROM {ingestion_table(found)} AS event
-        JOIN pipeline.uploads AS upload ON upload.place = event.place AND upload.schema = ?
-        {where} ORDER BY event."timestamp", event.place, event.line"""
+    table = ingestion_table(found)
     with Warehouse(DataFolder.current()).open() as connection:
-        rows = (
-            _rows(connection, query, [schema, *values], columns)
-            if has_ledger(connection, found)
-            else iter(())
-        )
-        show(rows, columns, form, "No events.")
+        if not has_ledger(connection, found):
+            show([], columns, form, "No events.")
+            return
+        query = f"""
+            SELECT upload.upload, event.* EXCLUDE (place)
+            FROM (SELECT place, line, {fields_of(connection, found, table)} FROM {table}) AS event
+            JOIN pipeline.uploads AS upload ON upload.place = event.place AND upload.schema = ?
+            {where} ORDER BY event."timestamp", event.place, event.line"""
+        show(_rows(connection, query, [schema, *values], columns), columns, form, "No events.")
 
 
 def metrics(
@@ -73,12 +72,12 @@ def metrics(
         SELECT ?, {column_list(names)} FROM {metric_table(found, metric)} {where}
         ORDER BY {column_list(["window_start", "customer_id", *spec.group_by])}"""
     with Warehouse(DataFolder.current()).open() as connection:
-        rows = (
-            _rows(connection, query, [metric, *values], ["metric", *names])
-            if has_values(connection, found, metric)
-            else iter(())
-        )
-        show(rows, ["metric", *names], form, "No values.")
+        if has_values(connection, found, metric):
+            rows = _rows(connection, query, [metric, *values], ["metric", *names])
+            show(rows, ["metric", *names], form, "No values.")
+        else:
+            words = "Not computed yet; the next ingest of the schema computes it."
+            show([], ["metric", *names], form, words)
 
 
 def verify(

@@ -14,7 +14,7 @@ from usage_pipeline.intake import NotAFile
 from usage_pipeline.ledger import LedgerShapeChanged
 from usage_pipeline.register import UnknownUpload, WrongState
 from usage_pipeline.schema import InvalidSchema
-from usage_pipeline.warehouse import WarehouseBusy
+from usage_pipeline.warehouse import WarehouseBusy, WrongSetting
 
 DONE, REFUSED, WRONG_USE, MACHINE = 0, 1, 2, 3
 
@@ -28,7 +28,7 @@ def exit_code_of(error: Exception) -> tuple[int, str]:
     match error:
         case InvalidSchema():
             return WRONG_USE, f"The event schemas cannot be used:\n{error}"
-        case WrongUse() | UnknownUpload() | NotAFile() | LedgerShapeChanged():
+        case WrongUse() | WrongSetting() | UnknownUpload() | NotAFile() | LedgerShapeChanged():
             return WRONG_USE, str(error)
         case WrongState():
             return REFUSED, str(error)

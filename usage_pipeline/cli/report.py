@@ -32,5 +32,5 @@ def print_report(checked: CheckedFile, max_errors: int) -> None:
             where = str(error.line) if error.line else ""
             table.add_row(where, *map(Text, (error.column or "", error.code, error.message)))
         console.print(table)
-    if len(errors) < verdict.error_count:
+    if 0 < len(errors) < verdict.error_count:
         console.print(f"  The first {len(errors)} of {verdict.error_count} errors.")

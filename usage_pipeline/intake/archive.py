@@ -89,7 +89,8 @@ class Archive:
             stored.path.chmod(0o444)
             # The staged copy is synced, so the name can only ever stand for the whole file.
             stored.path.replace(place)
-            _sync_folder(place.parent)
+            for folder in (place.parent, place.parent.parent, self.folder.uploads):
+                _sync_folder(folder)
         return place
 
 

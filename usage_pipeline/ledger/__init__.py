@@ -1,7 +1,15 @@
 """The ledger: which rows count, why, and the proof."""
 
-from usage_pipeline.ledger.ingest import Ingested, MappedUpload, ingest_uploads
+from usage_pipeline.ledger.ingest import Ingested, MappedUpload, ingest_uploads, open_ledger
 from usage_pipeline.ledger.tables import LedgerShapeChanged
 from usage_pipeline.ledger.verify import Proof, verify
 
-__all__ = ["Ingested", "LedgerShapeChanged", "MappedUpload", "Proof", "ingest_uploads", "verify"]
+__all__ = [
+    "Ingested",
+    "LedgerShapeChanged",
+    "MappedUpload",
+    "Proof",
+    "ingest_uploads",
+    "open_ledger",
+    "verify",
+]

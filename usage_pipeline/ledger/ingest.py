@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from usage_pipeline.ledger.tables import displaced_table, ensure_tables, ingestion_table
+from usage_pipeline.ledger.tables import (
+    LedgerShapeChanged,
+    displaced_table,
+    ensure_tables,
+    fields_of,
+    ingestion_table,
+)
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import column_list, literal, quoted
@@ -55,8 +61,10 @@ def ingest_uploads(
     schema: EventSchema,
     connection: Connection,
     before_commit: Callable[[list[datetime]], None],
-) -> Iterator[Ingested]:
+) -> Iterator[Ingested | LedgerShapeChanged]:
     """Ingest each upload in a transaction of its own; what is in already is left as it is.
+
+    Yields where each stands, or why its frame does not fit the ledger; that stops no other.
 
     Args:
         before_commit: called with the begin of each quarter of an hour whose events change,
@@ -65,9 +73,7 @@ def ingest_uploads(
     Raises:
         LedgerShapeChanged: see `ensure_tables`; nothing is ingested.
     """
-    connection.execute("BEGIN TRANSACTION")
-    ensure_tables(connection, schema)
-    connection.execute("COMMIT")
+    open_ledger(connection, schema)
     for upload in uploads:
         if standing(connection, schema, upload.upload) is None:
             connection.execute("BEGIN TRANSACTION")
@@ -75,12 +81,27 @@ def ingest_uploads(
                 _insert(connection, schema, upload)
                 before_commit(_changed_slots(connection))
                 connection.execute("COMMIT")
+            except LedgerShapeChanged as error:
+                connection.execute("ROLLBACK")
+                yield error
+                continue
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
         ingested = standing(connection, schema, upload.upload)
         assert ingested is not None
         yield ingested
+
+
+def open_ledger(connection: Connection, schema: EventSchema) -> None:
+    """Have the schema's tables; see `ensure_tables` for what it raises."""
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        ensure_tables(connection, schema)
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 def standing(connection: Connection, schema: EventSchema, upload: str) -> Ingested | None:
@@ -101,9 +122,10 @@ def standing(connection: Connection, schema: EventSchema, upload: str) -> Ingest
 def _insert(connection: Connection, schema: EventSchema, upload: MappedUpload) -> None:
     place = _next_place(connection, schema)
     fields = column_list(["line", *schema.fields])
+    frame = f"read_parquet({literal(str(upload.frame))})"
     connection.execute(
         f"""CREATE OR REPLACE TEMP VIEW incoming AS
-            SELECT {fields} FROM read_parquet({literal(str(upload.frame))}) WHERE valid"""
+            SELECT line, {fields_of(connection, schema, frame)} FROM {frame} WHERE valid"""
     )
     some_lose = _find_losers(connection, schema) > 0
     winners = "incoming ANTI JOIN losers USING (line)" if some_lose else "incoming"

@@ -61,6 +61,31 @@ def ensure_tables(connection: Connection, schema: EventSchema) -> None:
         _extend(connection, schema, known, wanted)
 
 
+def fields_of(connection: Connection, schema: EventSchema, rows: str) -> str:
+    """The schema's fields as a SELECT list over `rows`; NULL where they have no such column.
+
+    Rows that were mapped, or a table that was made, before a field came into the YAML lack it.
+
+    Raises:
+        LedgerShapeChanged: a column has another type: it would be converted, and maybe rounded.
+    """
+    described = connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
+    types = {name: kind for name, kind, *_ in described}
+    columns = []
+    for name, field in schema.fields.items():
+        wanted = sql_type(field)
+        if name not in types:
+            columns.append(f"CAST(NULL AS {wanted}) AS {quoted(name)}")
+        elif types[name] != wanted:
+            raise LedgerShapeChanged(
+                f"{name} was read as {types[name]} and is now {wanted}; check the upload again: "
+                "ingest its file again, or materialize mapped_events for it."
+            )
+        else:
+            columns.append(quoted(name))
+    return ", ".join(columns)
+
+
 def has_ledger(connection: Connection, schema: EventSchema) -> bool:
     """Whether anything was ever ingested for the schema."""
     return bool(
@@ -79,6 +104,10 @@ def _known_shape(connection: Connection, schema: EventSchema) -> dict[str, objec
     return json.loads(rows[0][0]) if rows else None
 
 
+def _words(value: object) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
 def _extend(
     connection: Connection,
     schema: EventSchema,
@@ -89,7 +118,7 @@ def _extend(
     assert isinstance(old_types, dict)
     assert isinstance(new_types, dict)
     changes = [
-        f"{key} was {known[key]} and is now {wanted[key]}"
+        f"{key} was {_words(known[key])} and is now {_words(wanted[key])}"
         for key in ("event_key", "on_duplicate")
         if known[key] != wanted[key]
     ] + [

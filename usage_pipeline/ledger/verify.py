@@ -9,7 +9,7 @@ from pathlib import Path
 
 from usage_pipeline.intake.archive import Archive, read_in_blocks
 from usage_pipeline.ledger.ingest import standing
-from usage_pipeline.ledger.tables import displaced_table, has_ledger, ingestion_table
+from usage_pipeline.ledger.tables import displaced_table, fields_of, has_ledger, ingestion_table
 from usage_pipeline.register import Register, Upload
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.warehouse.connection import Connection
@@ -50,7 +50,7 @@ def _archive_is_unchanged(uploads: list[Upload], archive: Archive, schema: Event
     return _proof(
         f"{schema.name}: archive",
         wrong,
-        f"{len(uploads)} archived files have the bytes that were received",
+        f"{_many(uploads, 'archived file')} as received, byte for byte",
         "archived files that are missing or changed",
     )
 
@@ -92,7 +92,7 @@ def _lines_add_up(connection: Connection, uploads: list[Upload], schema: EventSc
     return _proof(
         f"{schema.name}: lines add up",
         wrong,
-        f"{lines} lines of {len(ingested)} uploads are each ingested, a duplicate, or invalid",
+        f"{lines} lines in {_many(ingested, 'upload')}, each ingested, a duplicate, or invalid",
         "uploads whose lines do not add up",
     )
 
@@ -104,19 +104,25 @@ def _rows_equal_their_files(
     wrong = []
     for upload in ingested:
         frame = archive.mapped(schema.name, upload.upload, upload.schema_version or "")
-        fields = column_list(["line", *schema.fields])
-        here = f"""SELECT {fields} FROM {ingestion_table(schema)} WHERE place = {upload.place}
-                   UNION ALL
-                   SELECT {fields} FROM {displaced_table(schema)} WHERE place = {upload.place}"""
-        there = f"SELECT {fields} FROM read_parquet({literal(str(frame))}) WHERE valid"
-        if not frame.exists() or _checksum(connection, here) != _checksum(connection, there):
+        if not frame.exists() or not _same_rows(connection, upload, frame, schema):
             wrong.append(upload.upload)
     return _proof(
         f"{schema.name}: rows equal their files",
         wrong,
-        f"the rows of {len(ingested)} uploads have the checksum of their mapped files",
+        f"the rows of {_many(ingested, 'upload')} have the checksum of the mapped files",
         "uploads whose rows differ from their mapped file",
     )
+
+
+def _same_rows(connection: Connection, upload: Upload, frame: Path, schema: EventSchema) -> bool:
+    mapped = f"read_parquet({literal(str(frame))})"
+    fields = fields_of(connection, schema, ingestion_table(schema))
+    here = " UNION ALL ".join(
+        f"SELECT line, {fields} FROM {table} WHERE place = {upload.place}"
+        for table in (ingestion_table(schema), displaced_table(schema))
+    )
+    there = f"SELECT line, {fields_of(connection, schema, mapped)} FROM {mapped} WHERE valid"
+    return _checksum(connection, here) == _checksum(connection, there)
 
 
 def _register_follows(connection: Connection, uploads: list[Upload], schema: EventSchema) -> Proof:
@@ -130,7 +136,7 @@ def _register_follows(connection: Connection, uploads: list[Upload], schema: Eve
     return _proof(
         f"{schema.name}: register",
         wrong,
-        f"the register and the warehouse agree on {len(uploads)} uploads",
+        f"the register and the warehouse agree on {_many(uploads, 'upload')}",
         "uploads on which the register and the warehouse disagree",
     )
 
@@ -154,6 +160,10 @@ def _proof(name: str, wrong: list[str], holds: str, fails: str) -> Proof:
         return Proof(name, True, holds)
     more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
     return Proof(name, False, f"{fails}: {', '.join(wrong[:10])}{more}")
+
+
+def _many(things: list[Upload], word: str) -> str:
+    return f"{len(things)} {word}{'' if len(things) == 1 else 's'}"
 
 
 def _checksum(connection: Connection, query: str) -> tuple[int, int]:

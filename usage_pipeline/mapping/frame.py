@@ -85,10 +85,10 @@ def frame_query(
     moment = f"TIMESTAMPTZ {literal(received_at.astimezone(UTC).isoformat())}"
     return f"""
         SELECT line, {fields}, valid, received_at, fault, unreadable,
-               CASE WHEN NOT (valid AND unwarned) THEN [{written}] END AS written
+               CASE WHEN NOT (valid AND "rules:unwarned") THEN [{written}] END AS written
         FROM (
             SELECT *, fault IS NULL AND {_all_hold(rules, warning=False)} AS valid,
-                   {_all_hold(rules, warning=True)} AS unwarned
+                   {_all_hold(rules, warning=True)} AS "rules:unwarned"
             FROM (
                 SELECT *, {moment} AS received_at,
                        CASE WHEN coalesce({codes}) IS NOT NULL THEN [{codes}] END AS unreadable

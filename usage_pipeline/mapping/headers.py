@@ -18,6 +18,7 @@ from usage_pipeline.reading import (
 from usage_pipeline.schema import EventSchema, FieldSpec
 
 DELIMITERS = (",", ";", "\t", "|")
+_SIGNS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 
 _LOOKS_LIKE_DATA = re.compile(r"[+-]?[\d.,]*\d([eE][+-]?\d+)?|\d{4}-\d{2}-\d{2}([T ].*)?")
 
@@ -160,7 +161,8 @@ def _missing(header: Header, name: str, field: FieldSpec) -> LocatedError:
 
 def _no_label_matched(header: Header, schema: EventSchema) -> LocatedError:
     shown = ", ".join(f"'{label[:40]}'" for label in header.labels[:8])
-    wanted = ", ".join(name for name, field in schema.fields.items() if field.required)
+    needed = [name for name, field in schema.fields.items() if field.required and field.in_file]
+    wanted = ", ".join(needed)
     if any(_LOOKS_LIKE_DATA.fullmatch(label.strip()) for label in header.labels):
         return LocatedError(
             "no-header",
@@ -182,7 +184,7 @@ def _no_label_matched(header: Header, schema: EventSchema) -> LocatedError:
 def _wrong_delimiter(header: Header, better: HeaderMatch) -> LocatedError:
     return LocatedError(
         "wrong-delimiter",
-        f"The schema says that cells are separated by {header.delimiter!r}, but the header only "
-        f"makes sense with {better.header.delimiter!r}.",
+        f"The schema says that {_SIGNS[header.delimiter]} separates cells, but the header only "
+        f"makes sense with {_SIGNS[better.header.delimiter]}.",
         line=header.line,
     )

@@ -16,7 +16,7 @@ from usage_pipeline.metering.tables import metric_table, value_type
 from usage_pipeline.metering.windows import TimeWindow
 from usage_pipeline.schema import EventSchema, MetricSpec
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.sql import column_list, quoted
+from usage_pipeline.warehouse.sql import quoted
 
 
 class MetricOverflow(ArithmeticError):
@@ -93,8 +93,15 @@ def _aggregate(schema: EventSchema, metric: str, windows: Collection[TimeWindow]
     spec = schema.all_metrics[metric]
     first = min(window.start for window in windows)
     last = max(window.end for window in windows)
-    keys = column_list(["customer_id", "window_start", "window_end", *spec.group_by])
-    has_value = f"AND {quoted(spec.field)} IS NOT NULL" if spec.field else ""
+    keys = ", ".join(
+        [
+            'event."customer_id"',
+            "slots.window_start",
+            "slots.window_end",
+            *(f"event.{quoted(name)}" for name in spec.group_by),
+        ]
+    )
+    has_value = f"AND event.{quoted(spec.field)} IS NOT NULL" if spec.field else ""
     return f"""
         SELECT {keys}, CAST({_aggregation(spec)} AS {value_type(schema, spec)}), count(*)
         FROM {ingestion_table(schema)} AS event
@@ -105,7 +112,7 @@ def _aggregate(schema: EventSchema, metric: str, windows: Collection[TimeWindow]
 
 
 def _aggregation(spec: MetricSpec) -> str:
-    return "count(*)" if spec.field is None else f"{spec.aggregation}({quoted(spec.field)})"
+    return "count(*)" if spec.field is None else f"{spec.aggregation}(event.{quoted(spec.field)})"
 
 
 def _summaries(

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from usage_pipeline.orchestration.ledger_events import ingest_and_meter
+from usage_pipeline.ledger import LedgerShapeChanged
+from usage_pipeline.orchestration.ledger_events import fail_if, ingest_and_meter
 from usage_pipeline.orchestration.partitions import upload_partitions
 from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
 from usage_pipeline.orchestration.upload_assets import asset_key
@@ -52,10 +53,13 @@ def confirm_job(schema: EventSchema) -> dg.JobDefinition:
     ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
         flow = warehouse.flow(schema)
         try:
+            flow.open_ledger()
             upload = flow.confirm(context.partition_key, config.by, config.note or None)
-        except (UnknownUpload, WrongState) as error:
+        except (LedgerShapeChanged, UnknownUpload, WrongState) as error:
             raise dg.Failure(description=str(error), allow_retries=False) from None
-        yield from ingest_and_meter(context, flow, warehouse, [upload])
+        troubles: dict[str, str] = {}
+        yield from ingest_and_meter(context, flow, warehouse, [upload], troubles)
+        fail_if(troubles)
         yield dg.Output(None)
 
     @dg.job(

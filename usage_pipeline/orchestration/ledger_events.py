@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from usage_pipeline.flow import Flow
+from usage_pipeline.ledger import Ingested
 from usage_pipeline.metering import ComputedWindow
 from usage_pipeline.orchestration import metadata
 from usage_pipeline.orchestration.partitions import window_key, window_partitions
@@ -20,11 +21,18 @@ def ingest_and_meter(
     flow: Flow,
     warehouse: UsageWarehouse,
     uploads: list[Upload],
+    troubles: dict[str, str],
 ) -> Iterator[dg.AssetMaterialization]:
-    """Ingest the confirmed ones of `uploads` and compute the windows they touch."""
+    """Ingest the confirmed ones of `uploads` and compute the windows they touch.
+
+    What cannot be ingested is added to `troubles`, with the reason, and stops none of the others.
+    """
     table = dg.AssetKey([flow.schema.name, "ingestion_table"])
     with warehouse.get_connection() as connection:
         for upload, ingested in flow.ingest(connection, uploads):
+            if not isinstance(ingested, Ingested):
+                troubles[upload.upload] = str(ingested)
+                continue
             context.log.info(
                 "%s: %d ingested, %d duplicates",
                 upload.upload,
@@ -35,6 +43,15 @@ def ingest_and_meter(
             yield dg.AssetMaterialization(table, partition=upload.upload, metadata=shown)
         for metric, computed in flow.refresh(connection):
             yield from window_events(flow.schema, metric, computed)
+
+
+def fail_if(troubles: dict[str, str]) -> None:
+    """End the step in failure, naming each upload and why, after all others are done."""
+    if troubles:
+        raise dg.Failure(
+            description="\n".join(f"{key}: {why}" for key, why in troubles.items()),
+            allow_retries=False,
+        )
 
 
 def window_events(

@@ -21,7 +21,7 @@ def metric_asset(schema: EventSchema, metric: str) -> dg.AssetsDefinition:
     grouped = f", by {', '.join(spec.group_by)}" if spec.group_by else ""
 
     @dg.multi_asset(
-        name=f"{schema.name}_{metric}",
+        name=f"{schema.name}__{metric}",
         specs=[
             dg.AssetSpec(
                 dg.AssetKey([schema.name, metric]),

@@ -11,9 +11,10 @@ from typing import Any
 import dagster as dg
 
 from usage_pipeline.flow import Flow
+from usage_pipeline.ledger import LedgerShapeChanged
 from usage_pipeline.orchestration import metadata
 from usage_pipeline.orchestration.checks import check_specs, evaluations
-from usage_pipeline.orchestration.ledger_events import ingest_and_meter
+from usage_pipeline.orchestration.ledger_events import fail_if, ingest_and_meter
 from usage_pipeline.orchestration.partitions import upload_partitions
 from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
 from usage_pipeline.register import Upload
@@ -81,6 +82,8 @@ def upload_assets(schema: EventSchema) -> dg.AssetsDefinition:
         uploads = flow.register.uploads(schema.name, keys=context.partition_keys)
         troubles = _unknown(context.partition_keys, uploads)
         chosen, chosen_checks = context.selected_asset_keys, context.selected_asset_check_keys
+        if table in chosen:
+            _open_ledger(flow)
         if raw in chosen:
             yield from _raw_events(flow, uploads, raw, troubles)
         if mapped in chosen or chosen_checks:
@@ -89,14 +92,10 @@ def upload_assets(schema: EventSchema) -> dg.AssetsDefinition:
             uploads = flow.register.uploads(schema.name, keys=context.partition_keys)
             if mapped not in chosen:
                 troubles |= {one.upload: advice for one in uploads if (advice := _may_not(one))}
-            yield from ingest_and_meter(context, flow, warehouse, uploads)
+            yield from ingest_and_meter(context, flow, warehouse, uploads, troubles)
         for check in chosen_checks:
             yield dg.Output(None, f"{check.asset_key.to_python_identifier()}_{check.name}")
-        if troubles:
-            raise dg.Failure(
-                description="\n".join(f"{key}: {why}" for key, why in troubles.items()),
-                allow_retries=False,
-            )
+        fail_if(troubles)
 
     return run_uploads
 
@@ -136,6 +135,13 @@ def _mapped_events(
         yield from evaluations(context, flow.schema, asset, upload.upload, checked, error_file)
         if upload.state == "passed":
             context.log.info("%s: %s", upload.upload, _may_not(upload))
+
+
+def _open_ledger(flow: Flow) -> None:
+    try:
+        flow.open_ledger()
+    except LedgerShapeChanged as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
 
 
 def _unknown(keys: list[str], uploads: list[Upload]) -> dict[str, str]:

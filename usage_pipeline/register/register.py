@@ -80,7 +80,10 @@ class Register:
             stored = asdict(verdict) | key | {"checked_at": now}
             transaction.execute(insert(verdicts).values(**stored))
             before = _find(transaction, upload.upload, upload.schema)
-            undecided = before.state in STEPS[action][0]
+            undecided = before.state in STEPS[action][0] or (
+                # A confirmation is for one schema version; nothing of it counts yet.
+                before.state == "confirmed" and before.schema_version != verdict.schema_version
+            )
             if undecided:
                 _change(
                     transaction,

@@ -11,7 +11,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from usage_pipeline.schema.event_schema import EVERY_LINE, EventSchema, FieldSpec, MetricSpec
+from usage_pipeline.schema.event_schema import (
+    EVERY_LINE,
+    NAME_PATTERN,
+    EventSchema,
+    FieldSpec,
+    MetricSpec,
+)
 
 Problem = tuple[tuple[str | int, ...], str]
 
@@ -30,7 +36,7 @@ RESERVED_GROUPS = ("metric", "window_start", "window_end", "value", "events", "c
 RESERVED_METRICS = ("raw_upload", "mapped_events", "ingestion_table", "displaced")
 RESERVED_SCHEMAS = ("main", "temp", "system", "pipeline", "information_schema", "pg_catalog")
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_NAME = re.compile(NAME_PATTERN)
 _NAMED_FORMATS = ("iso8601", "epoch_seconds", "epoch_milliseconds")
 
 
@@ -156,6 +162,8 @@ def _timestamp(path: tuple[str, ...], field: FieldSpec) -> Iterator[Problem]:
         yield (*path, "format"), problem
     if field.time_zone is not None:
         yield from _zone((*path, "time_zone"), field.time_zone)
+        if field.format.startswith("epoch_"):
+            yield (*path, "time_zone"), f"{field.format} is a moment already; leave time_zone out"
 
 
 def _zone(path: tuple[str, ...], name: str) -> Iterator[Problem]:

@@ -51,7 +51,11 @@ def _duration(value: Any) -> Any:
 
 ExactNumber = Annotated[Decimal, BeforeValidator(_exact_number, json_schema_input_type=float | str)]
 Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=str)]
-Name = Annotated[StrictStr, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+#: A letter, then letters and digits, in parts joined by single underscores: two such names joined
+#: by two underscores can be told apart again, which names in Dagster rely on.
+NAME_PATTERN = r"[a-z][a-z0-9]*(_[a-z0-9]+)*"
+
+Name = Annotated[StrictStr, Field(pattern=f"^{NAME_PATTERN}$", max_length=63)]
 
 
 class SchemaPart(BaseModel):

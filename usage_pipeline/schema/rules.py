@@ -63,10 +63,14 @@ def row_rules(schema: EventSchema) -> list[Rule]:
 
 def _rules(name: str, field: FieldSpec, schema: EventSchema) -> Iterator[Rule]:
     column, unreadable = quoted(name), f"unreadable[{list(schema.fields).index(name) + 1}]"
-    readable_types = field.type != "string"
     if field.required:
-        excused = f" OR {unreadable} IS NOT NULL" if readable_types else ""
-        holds = f"fault IS NOT NULL OR {column} IS NOT NULL{excused}"
+        # An empty text can be a value (see null_values), but never one of a required field.
+        given = (
+            f"coalesce({column}, '') <> ''"
+            if field.type == "string"
+            else f"{column} IS NOT NULL OR {unreadable} IS NOT NULL"
+        )
+        holds = f"fault IS NOT NULL OR {given}"
         yield Rule("required-value", name, holds, f"{name} must have a value")
     for code, words in UNREADABLE[field.type].items():
         yield Rule(

@@ -107,12 +107,11 @@ def load_schema(file: Path) -> EventSchema | None:
             raise _Problems(repeated)
         return parse_schema(document.get("attributes"), prefix=("attributes",))
     except _Problems as error:
-        raise InvalidSchema(
-            [
-                SchemaProblem(_shown(file), _line_of(path, lines), _dotted(path), message)
-                for path, message in error.problems
-            ]
-        ) from None
+        problems = [
+            SchemaProblem(_shown(file), _line_of(path, lines), _dotted(path), message)
+            for path, message in error.problems
+        ]
+        raise InvalidSchema(sorted(problems, key=lambda one: one.line)) from None
 
 
 def parse_schema(attributes: Any, prefix: KeyPath = ()) -> EventSchema:
@@ -153,6 +152,10 @@ def _in_words(detail: Any, attributes: Mapping[str, Any]) -> tuple[KeyPath, str]
             expected = detail["ctx"]["expected"]
             return path, f"'{given}' is not yet supported. Allowed now: {expected}"
         return path, f"{given!r} is not allowed here. Allowed: {detail['ctx']['expected']}"
+    if kind == "string_type":
+        return path, f"{given!r} is not a text; put it in quotes"
+    if kind.startswith("date_"):
+        return path, f"{given!r} is not a day; write one as 2024-01-31"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return path, f"{given!r}: {message}" if not isinstance(given, dict | list) else message
 
@@ -208,8 +211,7 @@ def _repeated_keys(node: yaml.Node | None, path: KeyPath = ()) -> Iterator[tuple
         seen: set[str] = set()
         for key, value in node.value:
             if key.value in seen:
-                message = f"the key is there twice, again in line {key.start_mark.line + 1}"
-                yield (*path, key.value), message
+                yield (*path, key.value), "the key is there twice; the first would be ignored"
             seen.add(key.value)
             yield from _repeated_keys(value, (*path, key.value))
 

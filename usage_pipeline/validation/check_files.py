@@ -87,10 +87,19 @@ def _check(
     codes = _counts(connection, mapped, results)
     repeats, repeat_findings = repeated_events(connection, "frame", schema, max_errors)
     codes |= repeats
-    rules = [result.rule for result in results if result.unexpected]
     fields = list(schema.fields)
-    broken = broken_rules(connection, "frame", rules, fields, mapped.mapping, max_errors)
-    findings = sorted([*of_file, *broken, *repeat_findings], key=lambda one: one.line or 0)
+    broken = [
+        finding
+        for warning in (False, True)
+        for finding in broken_rules(
+            connection,
+            "frame",
+            [one.rule for one in results if one.unexpected and one.rule.warning is warning],
+            fields,
+            mapped.mapping,
+            max_errors,
+        )
+    ]
     verdict = Verdict(
         schema_version=schema_version(schema),
         passed=valid == lines or (schema.on_invalid == "quarantine_rows" and valid > 0),
@@ -103,7 +112,16 @@ def _check(
         mapping=mapped.mapping,
         codes=codes,
     )
-    return CheckedFile(mapped, verdict, tuple(findings[:max_errors]), tuple(results))
+    findings = _first_of_each([*of_file, *broken, *repeat_findings], max_errors)
+    return CheckedFile(mapped, verdict, tuple(findings), tuple(results))
+
+
+def _first_of_each(findings: Iterable[LocatedError], most: int) -> list[LocatedError]:
+    """By line, at most `most` errors and as many warnings: neither may crowd out the other."""
+    ordered = sorted(findings, key=lambda one: one.line or 0)
+    errors = [one for one in ordered if not CODES[one.code].warning][:most]
+    warnings = [one for one in ordered if CODES[one.code].warning][:most]
+    return sorted([*errors, *warnings], key=lambda one: one.line or 0)
 
 
 def _counts(

@@ -1,12 +1,13 @@
 """The engine. No other package opens a database connection."""
 
 from usage_pipeline.warehouse.connection import Warehouse, scratch_connection
-from usage_pipeline.warehouse.lock import WarehouseBusy
+from usage_pipeline.warehouse.lock import WarehouseBusy, WrongSetting
 from usage_pipeline.warehouse.sql import column_list, literal, quoted
 
 __all__ = [
     "Warehouse",
     "WarehouseBusy",
+    "WrongSetting",
     "column_list",
     "literal",
     "quoted",

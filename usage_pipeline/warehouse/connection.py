@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -15,7 +16,7 @@ from typing import TypeAlias
 import duckdb
 
 from usage_pipeline.data_folder import DataFolder
-from usage_pipeline.warehouse.lock import WarehouseBusy, wait_seconds, warehouse_lock
+from usage_pipeline.warehouse.lock import WarehouseBusy, WrongSetting, wait_seconds, warehouse_lock
 from usage_pipeline.warehouse.sql import literal
 
 Connection: TypeAlias = duckdb.DuckDBPyConnection
@@ -106,6 +107,8 @@ def memory_limit() -> str:
     """`USAGE_PIPELINE_MEMORY`, or 4 GB but never more than half of the machine."""
     given = os.environ.get("USAGE_PIPELINE_MEMORY")
     if given:
+        if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", given, re.IGNORECASE):
+            raise WrongSetting(f"USAGE_PIPELINE_MEMORY={given}: write an amount, such as 4GB.")
         return given
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return f"{min(4 << 30, machine // 2) >> 20}MiB"

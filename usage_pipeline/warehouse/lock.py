@@ -19,13 +19,23 @@ from filelock import FileLock, Timeout
 WAIT_SECONDS = 600.0
 
 
+class WrongSetting(ValueError):
+    """An environment variable holds something that cannot be meant."""
+
+
 class WarehouseBusy(RuntimeError):
     """Somebody else held the warehouse for longer than we wait."""
 
 
 def wait_seconds() -> float:
     """How long to wait for the warehouse; `USAGE_PIPELINE_LOCK_WAIT` (seconds) changes it."""
-    return float(os.environ.get("USAGE_PIPELINE_LOCK_WAIT", WAIT_SECONDS))
+    given = os.environ.get("USAGE_PIPELINE_LOCK_WAIT", "")
+    try:
+        return float(given) if given else WAIT_SECONDS
+    except ValueError:
+        raise WrongSetting(
+            f"USAGE_PIPELINE_LOCK_WAIT={given}: write a number of seconds, such as 60."
+        ) from None
 
 
 @contextmanager

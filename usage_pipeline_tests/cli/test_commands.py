@@ -176,6 +176,27 @@ def test_check_bounds_the_errors_it_lists_and_never_the_counts(work: Workplace) 
     assert (len(report["errors"]), report["error_count"], report["invalid"]) == (7, 50, 50)
 
 
+def test_warnings_never_crowd_out_errors(work: Workplace) -> None:
+    padded = (f'"e{n} ",acme,2024-10-01T10:00:00Z,1,1,' for n in range(5))
+    file = work.api_file("a.csv", *padded, "e9,,2024-10-01T10:00:00Z,1,1,")
+    outcome = work.run(
+        "check", file, "--schema", "api_usage", "--max-errors", "2", "--format", "json"
+    )
+    [report] = outcome.json
+    assert [error["code"] for error in report["errors"]] == ["required-value"]
+    assert (report["error_count"], report["warning_count"]) == (1, 5)
+
+
+def test_an_upload_that_waits_is_checked_again_under_a_new_schema(work: Workplace) -> None:
+    upload = waiting(work)
+    yaml = (work.defs / "storage_summary" / "defs.yaml").read_text()
+    work.describe("storage_summary", yaml.replace("minimum: 0", "minimum: 1", 1))
+    [row] = work.ingest(summary_file(work), schema="storage_summary")
+    assert row["state"] == "passed"
+    [row] = work.listing("confirm", upload, "--by", "rita")
+    assert row["state"] == "ingested"
+
+
 def test_check_writes_the_valid_rows_for_pandas(work: Workplace, tmp_path: Path) -> None:
     work.run(
         "check", work.api_file("a.csv", *ROWS), "--schema", "api_usage", "--mapped", tmp_path / "m"

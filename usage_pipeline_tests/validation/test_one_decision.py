@@ -156,7 +156,7 @@ def test_counts_stay_exact_when_messages_are_bounded(work: Workplace, file: Path
     flow = work.flow("every_rule")
     [full] = flow.dry_run([file], max_errors=1000)
     [few] = flow.dry_run([file], max_errors=3)
-    assert len(few.findings) == 3
+    assert len(few.errors) == 3
     assert few.verdict.codes == full.verdict.codes
     assert few.verdict.invalid == full.verdict.invalid
 
