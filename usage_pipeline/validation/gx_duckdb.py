@@ -15,6 +15,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import StaticPool
 
 from usage_pipeline.schema.rules import Rule
+from usage_pipeline.warehouse.connection import empty_connection
 
 # Releases that send usage statistics read this when they are imported.
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
@@ -162,7 +163,7 @@ class GxSuite:
 
     def __init__(self, name: str, rules: Iterable[Rule]) -> None:
         self._borrowed = borrowed = _Borrowed()
-        with warnings.catch_warnings(action="ignore"), self._on(duckdb.connect()):
+        with warnings.catch_warnings(action="ignore"), self._on(empty_connection()):
             # The default one makes a folder for documents.
             config = DataContextConfig(
                 store_backend_defaults=InMemoryStoreBackendDefaults(),

@@ -61,6 +61,11 @@ def scratch_connection(folder: DataFolder, *readable: Path) -> Iterator[Connecti
             connection.close()
 
 
+def empty_connection() -> Connection:
+    """An engine in memory that holds nothing and sees no file, for set-up that wants just any."""
+    return duckdb.connect(":memory:", config={"enable_external_access": "false"})
+
+
 def _connect_patiently(database: Path) -> Connection:
     # Our lock keeps our own processes apart; a SQL shell on the file knows nothing of it.
     deadline = time.monotonic() + wait_seconds()
