@@ -58,7 +58,7 @@ def confirm_job(schema: EventSchema) -> dg.JobDefinition:
         except (LedgerShapeChanged, UnknownUpload, WrongState) as error:
             raise dg.Failure(description=str(error), allow_retries=False) from None
         troubles: dict[str, str] = {}
-        yield from ingest_and_meter(context, flow, warehouse, [upload], troubles)
+        yield from ingest_and_meter(flow, warehouse, [upload], troubles)
         fail_if(troubles)
         yield dg.Output(None)
 

@@ -17,7 +17,6 @@ from usage_pipeline.schema import EventSchema
 
 
 def ingest_and_meter(
-    context: dg.OpExecutionContext | dg.AssetExecutionContext,
     flow: Flow,
     warehouse: UsageWarehouse,
     uploads: list[Upload],
@@ -33,12 +32,6 @@ def ingest_and_meter(
             if not isinstance(ingested, Ingested):
                 troubles[upload.upload] = str(ingested)
                 continue
-            context.log.info(
-                "%s: %d ingested, %d duplicates",
-                upload.upload,
-                ingested.ingested,
-                ingested.duplicates,
-            )
             shown = metadata.ledger_metadata(upload, ingested)
             yield dg.AssetMaterialization(table, partition=upload.upload, metadata=shown)
         for metric, computed in flow.refresh(connection):

@@ -92,7 +92,7 @@ def upload_assets(schema: EventSchema) -> dg.AssetsDefinition:
             uploads = flow.register.uploads(schema.name, keys=context.partition_keys)
             if mapped not in chosen:
                 troubles |= {one.upload: advice for one in uploads if (advice := _may_not(one))}
-            yield from ingest_and_meter(context, flow, warehouse, uploads, troubles)
+            yield from ingest_and_meter(flow, warehouse, uploads, troubles)
         for check in chosen_checks:
             yield dg.Output(None, f"{check.asset_key.to_python_identifier()}_{check.name}")
         fail_if(troubles)

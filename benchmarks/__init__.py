@@ -1,0 +1,1 @@
+"""The speed and memory figures, in one command: `make bench`."""

@@ -1,0 +1,47 @@
+"""Usage files of any size: key, customer, time, integer, decimal, region."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+HEADER = "Event ID,Account,When,API Calls,Storage GB,region"
+_REGIONS = ("us-east", "us-west", "eu-west", "ap-south")
+_CHUNK = 500_000
+
+
+def write_usage_file(path: Path, rows: int) -> None:
+    """A clean file of a month's events of a thousand customers."""
+    draw = np.random.default_rng(1)
+    begin = np.datetime64("2024-10-01T00:00:00")
+    with path.open("w", encoding="utf-8") as file:
+        file.write(HEADER + "\n")
+        for first in range(0, rows, _CHUNK):
+            count = min(_CHUNK, rows - first)
+            seconds = draw.integers(0, 30 * 86_400, count).astype("timedelta64[s]")
+            times = np.datetime_as_string(begin + seconds)
+            customers = draw.integers(0, 1000, count)
+            calls = draw.integers(0, 1000, count)
+            storage = draw.integers(0, 10**8, count)
+            regions = draw.integers(0, len(_REGIONS), count)
+            file.writelines(
+                f"evt-{first + n:012d}-abcdef,cust-{customers[n]:05d},{times[n]}Z,{calls[n]},"
+                f"{storage[n] // 10**5}.{storage[n] % 10**5:05d},{_REGIONS[regions[n]]}\n"
+                for n in range(count)
+            )
+
+
+def small_files(folder: Path, count: int, rows: int) -> list[Path]:
+    """Files whose events are all different."""
+    folder.mkdir()
+    files = []
+    for number in range(count):
+        file = folder / f"{number:04d}.csv"
+        lines = [
+            f"evt-{number}-{n},acme,2024-10-{1 + n % 28:02d}T10:00:00Z,{n},1.5,us-east"
+            for n in range(rows)
+        ]
+        file.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
+        files.append(file)
+    return files
