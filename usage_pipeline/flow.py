@@ -20,7 +20,7 @@ from usage_pipeline.ledger import (
 )
 from usage_pipeline.mapping.frame import write_valid_rows
 from usage_pipeline.mapping.map_files import SourceFile, map_files
-from usage_pipeline.metering import ComputedWindow, refresh_metrics
+from usage_pipeline.metering import ComputedWindow, MetricOverflow, refresh_metrics
 from usage_pipeline.metering.refresh import mark_windows
 from usage_pipeline.register import Receipt, Register, Upload, WrongState, require
 from usage_pipeline.schema import EventSchema, schema_version
@@ -198,6 +198,8 @@ class Flow:
         frame = self.archive.mapped(self.schema.name, upload.upload, version)
         return MappedUpload(upload.upload, frame, version, decision.id)
 
-    def refresh(self, connection: Connection) -> Iterator[tuple[str, list[ComputedWindow]]]:
+    def refresh(
+        self, connection: Connection
+    ) -> Iterator[tuple[str, list[ComputedWindow] | MetricOverflow]]:
         """Compute the metric windows that the ledger has left behind."""
         return refresh_metrics(connection, self.register, self.schema)

@@ -119,6 +119,7 @@ def confirm(
     found = register().find(upload, schema)
     flow = flow_of(found)
     flow.may_confirm(found, by)
+    flow.open_ledger()
     with open_instance(flow.folder) as instance, remarks.status("Ingesting…"):
         report = run_confirm(instance, flow.folder, flow.schema, upload, by, note)
     _show_state(upload, found.schema, form)

@@ -1,11 +1,12 @@
 """Billable metrics: windows, aggregates, and the values per customer."""
 
-from usage_pipeline.metering.compute import ComputedWindow, compute_windows
+from usage_pipeline.metering.compute import ComputedWindow, MetricOverflow, compute_windows
 from usage_pipeline.metering.refresh import refresh_metrics
 from usage_pipeline.metering.windows import TimeWindow, window_of, windows_between
 
 __all__ = [
     "ComputedWindow",
+    "MetricOverflow",
     "TimeWindow",
     "compute_windows",
     "refresh_metrics",

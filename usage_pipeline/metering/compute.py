@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 import duckdb
@@ -119,19 +118,21 @@ def _summaries(
     connection: Connection, schema: EventSchema, metric: str, windows: Collection[TimeWindow]
 ) -> list[ComputedWindow]:
     additive = schema.all_metrics[metric].aggregation in ("sum", "count")
-    total = "CAST(sum(value) AS VARCHAR)" if additive else "CAST(NULL AS VARCHAR)"
-    rows = connection.execute(
-        f"""SELECT window_start, count(DISTINCT customer_id), count(*), sum(events), {total}
-            FROM {metric_table(schema, metric)}
-            WHERE window_start IN (SELECT window_start FROM slots) GROUP BY window_start"""
-    ).fetchall()
-    found: dict[datetime, tuple[int, int, int, str | None]] = {
-        start: (customers, values, events, sum_) for start, customers, values, events, sum_ in rows
-    }
-    nothing = (0, 0, 0, "0" if additive else None)
+    query = f"""SELECT window_start, count(DISTINCT customer_id), count(*), sum(events), {{total}}
+                FROM {metric_table(schema, metric)}
+                WHERE window_start IN (SELECT window_start FROM slots) GROUP BY window_start"""
+    unknown = query.format(total="CAST(NULL AS VARCHAR)")
+    try:
+        total = "CAST(sum(value) AS VARCHAR)"
+        rows = connection.execute(query.format(total=total) if additive else unknown).fetchall()
+    except duckdb.OutOfRangeException:
+        # Each customer's value fits, and all of them together do not: it is only shown.
+        rows = connection.execute(unknown).fetchall()
+    found = {start: counted for start, *counted in rows}
+    nothing = [0, 0, 0, "0" if additive else None]
     computed = []
     for window in windows:
-        customers, values, events, sum_ = found.get(window.start, nothing)
-        amount = None if sum_ is None else Decimal(sum_)
+        customers, values, events, text = found.get(window.start, nothing)
+        amount = None if text is None else Decimal(text)
         computed.append(ComputedWindow(window, customers, values, int(events), amount))
     return computed

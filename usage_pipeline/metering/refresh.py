@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from usage_pipeline.ledger.ingest import SLOT_SECONDS
 from usage_pipeline.ledger.tables import has_ledger, ingestion_table
-from usage_pipeline.metering.compute import ComputedWindow, compute_windows
+from usage_pipeline.metering.compute import ComputedWindow, MetricOverflow, compute_windows
 from usage_pipeline.metering.tables import has_values, make_metric_table
 from usage_pipeline.metering.windows import TimeWindow, window_of
 from usage_pipeline.register import Register
@@ -31,10 +31,11 @@ def touched_windows(schema: EventSchema, slots: Iterable[datetime]) -> dict[str,
 
 def refresh_metrics(
     connection: Connection, register: Register, schema: EventSchema
-) -> Iterator[tuple[str, list[ComputedWindow]]]:
+) -> Iterator[tuple[str, list[ComputedWindow] | MetricOverflow]]:
     """Compute every stale window of the schema's metrics; yields (metric, its windows).
 
-    The mark goes only after the value is committed: a crash between computes once more.
+    A metric that cannot be computed keeps its windows stale and stops no other. The mark goes
+    only after the value is committed: a crash between computes once more.
     """
     prepare_metrics(connection, register, schema)
     for metric, starts in register.stale(schema.name).items():
@@ -43,7 +44,11 @@ def refresh_metrics(
             register.clear_stale(schema.name, metric, None)
             continue
         windows = [window_of(start, spec.window, spec.time_zone) for start in starts]
-        computed = compute_windows(connection, schema, metric, list(dict.fromkeys(windows)))
+        try:
+            computed = compute_windows(connection, schema, metric, list(dict.fromkeys(windows)))
+        except MetricOverflow as error:
+            yield metric, error
+            continue
         register.clear_stale(schema.name, metric, starts)
         yield metric, computed
 

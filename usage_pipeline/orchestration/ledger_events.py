@@ -8,7 +8,7 @@ import dagster as dg
 
 from usage_pipeline.flow import Flow
 from usage_pipeline.ledger import Ingested
-from usage_pipeline.metering import ComputedWindow
+from usage_pipeline.metering import ComputedWindow, MetricOverflow
 from usage_pipeline.orchestration import metadata
 from usage_pipeline.orchestration.partitions import window_key, window_partitions
 from usage_pipeline.orchestration.resources import UsageWarehouse
@@ -35,6 +35,9 @@ def ingest_and_meter(
             shown = metadata.ledger_metadata(upload, ingested)
             yield dg.AssetMaterialization(table, partition=upload.upload, metadata=shown)
         for metric, computed in flow.refresh(connection):
+            if isinstance(computed, MetricOverflow):
+                troubles[metric] = str(computed)
+                continue
             yield from window_events(flow.schema, metric, computed)
 
 

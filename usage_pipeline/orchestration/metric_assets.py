@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from usage_pipeline.metering import compute_windows
+from usage_pipeline.metering import MetricOverflow, compute_windows
 from usage_pipeline.metering.refresh import prepare_metrics
 from usage_pipeline.orchestration import metadata
 from usage_pipeline.orchestration.ledger_events import window_events
@@ -56,7 +56,10 @@ def metric_asset(schema: EventSchema, metric: str) -> dg.AssetsDefinition:
         windows = windows_of(partitions, context.partition_keys)
         with warehouse.get_connection() as connection:
             prepare_metrics(connection, flow.register, schema)
-            computed = compute_windows(connection, schema, metric, windows)
+            try:
+                computed = compute_windows(connection, schema, metric, windows)
+            except MetricOverflow as error:
+                raise dg.Failure(description=str(error), allow_retries=False) from None
             flow.register.clear_stale(schema.name, metric, [window.start for window in windows])
             yield from window_events(schema, metric, computed)
 

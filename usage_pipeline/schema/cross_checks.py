@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -36,6 +36,9 @@ RESERVED_GROUPS = ("metric", "window_start", "window_end", "value", "events", "c
 RESERVED_METRICS = ("raw_upload", "mapped_events", "ingestion_table", "displaced")
 RESERVED_SCHEMAS = ("main", "temp", "system", "pipeline", "information_schema", "pg_catalog")
 
+#: Since then every time zone is a multiple of 15 minutes from UTC, which metric windows rely on.
+EARLIEST_START = date(1980, 1, 1)
+
 _NAME = re.compile(NAME_PATTERN)
 _NAMED_FORMATS = ("iso8601", "epoch_seconds", "epoch_milliseconds")
 
@@ -44,6 +47,8 @@ def cross_check(schema: EventSchema) -> Iterator[Problem]:
     """Yield (path of keys, message) for everything that does not fit together."""
     if schema.name in RESERVED_SCHEMAS:
         yield ("name",), f"'{schema.name}' is a name of the warehouse's own; choose another"
+    if schema.start < EARLIEST_START:
+        yield ("start",), f"a schema starts in {EARLIEST_START} at the earliest"
     yield from _mandatory_fields(schema)
     for name, field in schema.fields.items():
         yield from _field(("fields", name), name, field)
