@@ -35,7 +35,7 @@ def identity_of(sha256: str, captured: dict[str, str | None]) -> str:
 
 def safe_name(file_name: str) -> str:
     """The name with nothing in it that a path, a partition key or a shell could read as more."""
-    return _UNSAFE.sub("_", file_name).strip("._")[:_LONGEST_NAME] or "file"
+    return _UNSAFE.sub("_", file_name).strip("._-")[:_LONGEST_NAME] or "file"
 
 
 def upload_key(file_name: str, identity: str) -> str:

@@ -73,7 +73,7 @@ def _mandatory_fields(schema: EventSchema) -> Iterator[Problem]:
 
 def _field(path: tuple[str, ...], name: str, field: FieldSpec) -> Iterator[Problem]:
     if not _NAME.fullmatch(name):
-        yield path, f"'{name}' is no field name: lower-case letters, digits and _, a letter first"
+        yield path, f"'{name}' is no field name: lower-case letters and digits, joined by single _"
     if name in RESERVED_FIELDS:
         yield path, f"'{name}' is a column of the pipeline's own; choose another name"
     if field.usage and not field.numeric:
