@@ -14,10 +14,11 @@ import dagster as dg
 
 from usage_pipeline.ledger import Ingested
 from usage_pipeline.mapping.casts import sql_type
+from usage_pipeline.mapping.headers import match_file
 from usage_pipeline.metering import ComputedWindow
 from usage_pipeline.metering.refresh import is_open
 from usage_pipeline.metering.tables import value_type
-from usage_pipeline.reading import clip
+from usage_pipeline.reading import UnreadableFile, clip
 from usage_pipeline.register import Upload
 from usage_pipeline.schema import EventSchema, FieldSpec
 from usage_pipeline.validation.check_files import CheckedFile
@@ -57,8 +58,12 @@ def metric_columns(schema: EventSchema, metric: str) -> dg.TableSchema:
     )
 
 
-def upload_metadata(upload: Upload, original: Path) -> Metadata:
-    """Of `raw_upload`: which file it was and how it begins."""
+def upload_metadata(upload: Upload, original: Path, schema: EventSchema) -> Metadata:
+    """Of `raw_upload`: which file it was and how it begins.
+
+    Raises:
+        OSError: the archived file is gone.
+    """
     with original.open("rb") as file:
         first = file.read(FIRST_LINES_BYTES).decode("utf-8", errors="replace")
     return {
@@ -68,12 +73,25 @@ def upload_metadata(upload: Upload, original: Path) -> Metadata:
         "sha256": dg.MetadataValue.text(upload.sha256),
         "received_at": dg.MetadataValue.timestamp(upload.received_at),
         "first_lines": dg.MetadataValue.text("\n".join(first.splitlines()[:6])),
+        **_header(original, schema),
+    }
+
+
+def _header(original: Path, schema: EventSchema) -> Metadata:
+    try:
+        header = match_file(original, schema).header
+    except UnreadableFile:
+        return {}  # the check `structure` says why
+    return {
+        "encoding": dg.MetadataValue.text("UTF-8"),
+        "delimiter": dg.MetadataValue.text(repr(header.delimiter)),
+        "header": dg.MetadataValue.text(clip(", ".join(header.labels), 2000)),
     }
 
 
 def frame_metadata(upload: Upload, checked: CheckedFile, error_file: Path) -> Metadata:
     """Of `mapped_events`: the mapping, the counts and the verdict."""
-    verdict, match = checked.verdict, checked.mapped.match
+    verdict = checked.verdict
     shown: dict[str, Any] = {
         "verdict": dg.MetadataValue.text("passed" if verdict.passed else "failed"),
         "state": dg.MetadataValue.text(upload.state),
@@ -82,10 +100,7 @@ def frame_metadata(upload: Upload, checked: CheckedFile, error_file: Path) -> Me
         "error_file": dg.MetadataValue.path(error_file),
         "schema_version": dg.MetadataValue.text(verdict.schema_version),
     }
-    if match is not None:
-        shown["encoding"] = dg.MetadataValue.text("UTF-8")
-        shown["delimiter"] = dg.MetadataValue.text(repr(match.header.delimiter))
-        shown["header"] = dg.MetadataValue.text(clip(", ".join(match.header.labels), 2000))
+    if checked.mapped.match is not None:
         shown["mapping"] = dg.MetadataValue.table(
             [
                 dg.TableRecord({"field": field, "header": clip(header)})

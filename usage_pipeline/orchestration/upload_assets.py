@@ -106,7 +106,7 @@ def _raw_events(
     for upload in uploads:
         original = flow.archive.original(upload.schema, upload.upload)
         try:
-            shown = metadata.upload_metadata(upload, original)
+            shown = metadata.upload_metadata(upload, original, flow.schema)
         except OSError as error:
             troubles[upload.upload] = f"the archived file cannot be read: {error}"
         else:

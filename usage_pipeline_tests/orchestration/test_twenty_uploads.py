@@ -108,6 +108,26 @@ def test_a_check_is_about_the_materialization_of_its_partition(
     assert (target.storage_id, target.run_id) == (records[0].storage_id, run.run_id)
 
 
+def test_a_partition_tells_what_file_it_is_and_how_it_was_mapped(
+    uploads: list[str], instance: dg.DagsterInstance
+) -> None:
+    def metadata(asset: dg.AssetKey) -> dict[str, object]:
+        [record] = instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[uploads[0]]), limit=1
+        ).records
+        assert record.asset_materialization is not None
+        return {name: found.value for name, found in record.asset_materialization.metadata.items()}
+
+    raw, mapped, table = metadata(RAW), metadata(MAPPED), metadata(TABLE)
+    assert (raw["file_name"], raw["delimiter"], raw["encoding"]) == ("u00.csv", "','", "UTF-8")
+    assert str(raw["header"]).startswith("Event ID, Account")
+    assert str(raw["first_lines"]).startswith("Event ID,Account")
+    assert len(str(raw["sha256"])) == 64
+    assert (mapped["dagster/row_count"], mapped["valid"], mapped["verdict"]) == (1, 1, "passed")
+    assert str(mapped["dagster/uri"]).startswith("file:///")
+    assert (table["dagster/row_count"], table["duplicates"], table["place"]) == (1, 0, 1)
+
+
 def test_metric_windows_show_up_as_partitions(
     uploads: list[str],
     instance: dg.DagsterInstance,
