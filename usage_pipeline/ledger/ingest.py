@@ -16,7 +16,7 @@ from usage_pipeline.ledger.tables import (
 )
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.sql import column_list, literal, quoted
+from usage_pipeline.warehouse.sql import column_list, parquet, quoted
 
 #: Windows begin and end on quarters of an hour, whatever the time zone.
 SLOT_SECONDS = 900
@@ -122,7 +122,7 @@ def standing(connection: Connection, schema: EventSchema, upload: str) -> Ingest
 def _insert(connection: Connection, schema: EventSchema, upload: MappedUpload) -> None:
     place = _next_place(connection, schema)
     fields = column_list(["line", *schema.fields])
-    frame = f"read_parquet({literal(str(upload.frame))})"
+    frame = parquet(upload.frame)
     connection.execute(
         f"""CREATE OR REPLACE TEMP VIEW incoming AS
             SELECT line, {fields_of(connection, schema, frame)} FROM {frame} WHERE valid"""

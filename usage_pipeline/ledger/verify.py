@@ -13,7 +13,7 @@ from usage_pipeline.ledger.tables import displaced_table, fields_of, has_ledger,
 from usage_pipeline.register import Register, Upload
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.sql import column_list, literal
+from usage_pipeline.warehouse.sql import column_list, parquet
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _rows_equal_their_files(
 
 
 def _same_rows(connection: Connection, upload: Upload, frame: Path, schema: EventSchema) -> bool:
-    mapped = f"read_parquet({literal(str(frame))})"
+    mapped = parquet(frame)
     fields = fields_of(connection, schema, ingestion_table(schema))
     here = " UNION ALL ".join(
         f"SELECT line, {fields} FROM {table} WHERE place = {upload.place}"

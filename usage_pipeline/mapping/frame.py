@@ -18,7 +18,7 @@ from usage_pipeline.mapping.casts import Cast, cast, with_steps
 from usage_pipeline.schema import EventSchema, FieldSpec
 from usage_pipeline.schema.rules import DEFAULT_FUTURE_LIMIT, Rule
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.sql import column_list, literal, quoted
+from usage_pipeline.warehouse.sql import column_list, literal, parquet, quoted
 
 
 def write_frame(
@@ -58,7 +58,7 @@ def write_valid_rows(
 ) -> None:
     """Write `line` and the fields of a frame's valid rows as Parquet."""
     columns = column_list(["line", *schema.fields])
-    query = f"SELECT {columns} FROM read_parquet({literal(str(frame))}) WHERE valid ORDER BY line"
+    query = f"SELECT {columns} FROM {parquet(frame)} WHERE valid ORDER BY line"
     connection.execute(f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet)")
 
 

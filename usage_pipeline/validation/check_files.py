@@ -17,7 +17,7 @@ from usage_pipeline.validation.codes import CODES
 from usage_pipeline.validation.findings import broken_rules, repeated_events, write_error_file
 from usage_pipeline.validation.suite import RuleResult, SuiteRunner
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.sql import literal
+from usage_pipeline.warehouse.sql import parquet
 
 #: How many findings are kept with their messages; counts and bad lines are always complete.
 MAX_STORED = 10_000
@@ -75,10 +75,10 @@ def _check(
     if mapped.frame is None:
         return CheckedFile(mapped, _refused(mapped, schema), tuple(of_file))
 
-    frame = f"read_parquet({literal(str(mapped.frame))})"
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW frame AS SELECT * FROM {frame}")
-    rows = connection.execute("SELECT count(*), count(*) FILTER (WHERE valid) FROM frame")
-    lines, valid = rows.fetchall()[0]
+    rows = f"SELECT * FROM {parquet(mapped.frame)}"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW frame AS {rows}")
+    counted = connection.execute("SELECT count(*), count(*) FILTER (WHERE valid) FROM frame")
+    lines, valid = counted.fetchall()[0]
     if lines != mapped.lines:
         raise RuntimeError(
             f"{mapped.source.file_name}: {mapped.lines} records were read and {lines} mapped"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 
 def quoted(identifier: str) -> str:
@@ -13,6 +14,13 @@ def quoted(identifier: str) -> str:
 def literal(text: str) -> str:
     """A text value; nothing in it can end the quote."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def parquet(path: Path) -> str:
+    """The rows of a Parquet file, without the columns that DuckDB would read out of folders called
+    `name=value` and put in place of the file's own.
+    """
+    return f"read_parquet({literal(str(path))}, hive_partitioning = false)"
 
 
 def column_list(names: Iterable[str], table: str = "") -> str:

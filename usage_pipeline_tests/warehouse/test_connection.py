@@ -124,3 +124,16 @@ def test_the_warehouse_is_where_the_data_folder_says(work: Workplace) -> None:
     with Warehouse(work.folder).open():
         assert work.folder.warehouse.exists()
     assert work.folder.warehouse.is_relative_to(work.data)
+
+
+def test_a_data_folder_may_be_called_anything(
+    work: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # DuckDB reads columns out of path names, where it is let.
+    odd = tmp_path / "x[ab]'" / "region=mars"
+    odd.mkdir(parents=True)
+    monkeypatch.setenv("USAGE_PIPELINE_DATA", str(odd))
+    [row] = work.ingest(work.api_file("a.csv", "e1,acme,2024-10-01T10:00:00Z,10,1.5,us-east"))
+    assert row["state"] == "ingested"
+    assert work.listing("events", "--schema", "api_usage")[0]["region"] == "us-east"
+    assert work.run("verify").exit_code == 0
