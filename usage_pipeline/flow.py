@@ -17,6 +17,7 @@ from usage_pipeline.ledger import (
     MappedUpload,
     ingest_uploads,
     open_ledger,
+    standing,
 )
 from usage_pipeline.mapping.frame import write_valid_rows
 from usage_pipeline.mapping.map_files import SourceFile, map_files
@@ -65,13 +66,20 @@ class Flow:
         return receive_files(files, self.schema, self.archive, self.register, by)
 
     def open_ledger(self) -> None:
-        """Look whether rows may go in at all, before anything is checked or confirmed.
+        """Have the ledger ready before anything is checked or confirmed.
+
+        Uploads that a crash left `confirmed` although their rows are in become `ingested` first:
+        a check by a newer schema must not judge what counts already.
 
         Raises:
             LedgerShapeChanged: the YAML has changed under rows that are in.
         """
         with self.warehouse.open() as connection:
             open_ledger(connection, self.schema)
+            for upload in self.register.uploads(self.schema.name, ["confirmed"]):
+                stands = standing(connection, self.schema, upload.upload)
+                if stands is not None:
+                    self.register.ingested(upload, stands.place, stands.counts)
 
     def check(self, uploads: Iterable[Upload]) -> Iterator[tuple[Upload, CheckedFile | Exception]]:
         """Map and check uploads, store each verdict, and confirm what passed where no person must.

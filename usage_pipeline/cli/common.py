@@ -55,6 +55,8 @@ def existing_files(files: Iterable[Path]) -> list[Path]:
     for file in (found := list(files)):
         if not file.exists():
             wrong.append(f"There is no file {file}")
+        elif file.is_symlink():
+            wrong.append(f"Cannot read {file}: it is a symbolic link; name the file itself")
         elif not file.is_file():
             wrong.append(f"{file} is not a file")
     if wrong:

@@ -43,4 +43,4 @@ class UsageEventsScaffolder(dg.Scaffolder[Any]):
         name = re.sub(r"[^a-z0-9_]+", "_", request.target_path.name.lower()).strip("_")
         request.target_path.mkdir(parents=True, exist_ok=True)
         file = request.target_path / "defs.yaml"
-        file.write_text(TEMPLATE.format(name=name or "usage"), encoding="utf-8")
+        file.write_text(TEMPLATE.format(name=name or "new_schema"), encoding="utf-8")

@@ -1,6 +1,12 @@
 """The ledger: which rows count, why, and the proof."""
 
-from usage_pipeline.ledger.ingest import Ingested, MappedUpload, ingest_uploads, open_ledger
+from usage_pipeline.ledger.ingest import (
+    Ingested,
+    MappedUpload,
+    ingest_uploads,
+    open_ledger,
+    standing,
+)
 from usage_pipeline.ledger.tables import LedgerShapeChanged
 from usage_pipeline.ledger.verify import Proof, verify
 
@@ -11,5 +17,6 @@ __all__ = [
     "Proof",
     "ingest_uploads",
     "open_ledger",
+    "standing",
     "verify",
 ]

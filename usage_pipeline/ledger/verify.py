@@ -168,7 +168,9 @@ def _many(things: list[Upload], word: str) -> str:
 
 def _checksum(connection: Connection, query: str) -> tuple[int, int]:
     # Both sides are hashed now, by the same engine: its hash is not stable across versions.
-    rows = connection.execute(f"SELECT count(*), sum(hash(row)) FROM ({query}) AS row").fetchall()
+    rows = connection.execute(
+        f'SELECT count(*), sum(hash("whole row")) FROM ({query}) AS "whole row"'
+    ).fetchall()
     return rows[0][0], rows[0][1]
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from usage_pipeline.ledger.ingest import SLOT_SECONDS
 from usage_pipeline.ledger.tables import has_ledger, ingestion_table
 from usage_pipeline.metering.compute import ComputedWindow, MetricOverflow, compute_windows
-from usage_pipeline.metering.tables import has_values, make_metric_table
+from usage_pipeline.metering.tables import forget_removed_metrics, has_values, make_metric_table
 from usage_pipeline.metering.windows import TimeWindow, window_of
 from usage_pipeline.register import Register
 from usage_pipeline.schema import EventSchema
@@ -55,6 +55,7 @@ def refresh_metrics(
 
 def prepare_metrics(connection: Connection, register: Register, schema: EventSchema) -> None:
     """Have a table for each metric; windows of a new or changed one are marked as stale first."""
+    forget_removed_metrics(connection, schema)
     new = [name for name in schema.all_metrics if not has_values(connection, schema, name)]
     if new and has_ledger(connection, schema):
         touched = touched_windows(schema, _slots_with_events(connection, schema))

@@ -24,16 +24,28 @@ def value_type(schema: EventSchema, spec: MetricSpec) -> str:
 
 def has_values(connection: Connection, schema: EventSchema, metric: str) -> bool:
     """Whether the metric's table is there and answers the question that the YAML asks now."""
-    connection.execute("CREATE SCHEMA IF NOT EXISTS pipeline")
-    connection.execute(
-        """CREATE TABLE IF NOT EXISTS pipeline.metrics (
-            schema VARCHAR NOT NULL, metric VARCHAR NOT NULL, definition VARCHAR NOT NULL)"""
-    )
+    _ensure_catalogue(connection)
     known = connection.execute(
         "SELECT definition FROM pipeline.metrics WHERE schema = ? AND metric = ?",
         [schema.name, metric],
     ).fetchall()
     return bool(known) and known[0][0] == _definition(schema, metric)
+
+
+def forget_removed_metrics(connection: Connection, schema: EventSchema) -> None:
+    """Forget metrics that the YAML no longer has: nobody marks their windows any more, so one that
+    comes back starts anew instead of from values that have fallen behind.
+    """
+    _ensure_catalogue(connection)
+    known = connection.execute(
+        "SELECT metric FROM pipeline.metrics WHERE schema = ?", [schema.name]
+    ).fetchall()
+    for (metric,) in known:
+        if metric not in schema.all_metrics:
+            connection.execute(
+                "DELETE FROM pipeline.metrics WHERE schema = ? AND metric = ?",
+                [schema.name, metric],
+            )
 
 
 def make_metric_table(connection: Connection, schema: EventSchema, metric: str) -> None:
@@ -54,6 +66,14 @@ def make_metric_table(connection: Connection, schema: EventSchema, metric: str) 
     definition = _definition(schema, metric)
     connection.execute("INSERT INTO pipeline.metrics VALUES (?, ?, ?)", [*mine, definition])
     connection.execute("COMMIT")
+
+
+def _ensure_catalogue(connection: Connection) -> None:
+    connection.execute("CREATE SCHEMA IF NOT EXISTS pipeline")
+    connection.execute(
+        """CREATE TABLE IF NOT EXISTS pipeline.metrics (
+            schema VARCHAR NOT NULL, metric VARCHAR NOT NULL, definition VARCHAR NOT NULL)"""
+    )
 
 
 def _definition(schema: EventSchema, metric: str) -> str:

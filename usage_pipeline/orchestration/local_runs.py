@@ -85,6 +85,8 @@ def run_confirm(
     """Confirm an upload by the job that the UI launches on its partition."""
     config = {"ops": {f"{schema.name}_confirm": {"config": {"by": by, "note": note}}}}
     job = confirm_job_name(schema)
+    # Dagster's home can be lost; the register knows the upload all the same.
+    _add_partitions(instance, upload_partitions(schema).name or "", [upload])
     return _execute(instance, folder, schema, job, {}, partition_key=upload, config=config)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -34,7 +34,15 @@ RESERVED_FIELDS = (
 )
 RESERVED_GROUPS = ("metric", "window_start", "window_end", "value", "events", "customer_id")
 RESERVED_METRICS = ("raw_upload", "mapped_events", "ingestion_table", "displaced")
-RESERVED_SCHEMAS = ("main", "temp", "system", "pipeline", "information_schema", "pg_catalog")
+RESERVED_SCHEMAS = (
+    "usage",
+    "main",
+    "temp",
+    "system",
+    "pipeline",
+    "information_schema",
+    "pg_catalog",
+)
 
 #: Since then every time zone is a multiple of 15 minutes from UTC, which metric windows rely on.
 EARLIEST_START = date(1980, 1, 1)
@@ -178,6 +186,20 @@ def _zone(path: tuple[str, ...], name: str) -> Iterator[Problem]:
         yield path, f"'{name}' is no time zone; write one like UTC, Europe/Berlin, Asia/Kolkata"
 
 
+def _changes_by_whole_hours(time_zone: str, start: date) -> bool:
+    try:
+        zone = ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return True  # told elsewhere
+    months = 12 * (datetime.now(UTC).year + 10 - start.year)
+    begin = datetime(start.year, start.month, 1, tzinfo=UTC)
+    moments = (begin + timedelta(days=30 * month) for month in range(months))
+    within = {
+        (moment.astimezone(zone).utcoffset() or timedelta()).seconds % 3600 for moment in moments
+    }
+    return len(within) <= 1
+
+
 def _event_key(schema: EventSchema) -> Iterator[Problem]:
     if schema.event_key is None:
         if schema.kind == "events":
@@ -227,6 +249,9 @@ def _metric(
     if not _NAME.fullmatch(name) or name in RESERVED_METRICS:
         yield path, f"'{name}' cannot name a metric: snake_case, and none of {RESERVED_METRICS}"
     yield from _zone((*path, "time_zone"), metric.time_zone)
+    if metric.window == "hour" and not _changes_by_whole_hours(metric.time_zone, schema.start):
+        message = "the clock changes by less than an hour there, so hours would overlap; use a day"
+        yield (*path, "time_zone"), message
     numeric = [field for field, spec in schema.fields.items() if spec.numeric]
     if metric.aggregation == "count":
         if metric.field is not None:

@@ -55,6 +55,9 @@ class InvalidSchema(ValueError):
 def schemas_folder() -> Path:
     """The folder with one sub-folder per event schema; `USAGE_PIPELINE_DEFS` moves it."""
     moved = os.environ.get("USAGE_PIPELINE_DEFS")
+    if moved and not Path(moved).is_dir():
+        message = "USAGE_PIPELINE_DEFS names a folder that is not there"
+        raise InvalidSchema([SchemaProblem(Path(moved), 1, "folder", message)])
     return Path(moved) if moved else Path(__file__).parents[1] / "defs"
 
 

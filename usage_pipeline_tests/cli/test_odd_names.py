@@ -22,6 +22,7 @@ WORDS = (
     "original",
     "slot",
     "slots",
+    "row",
     "rule",
     "code",
     "winner",

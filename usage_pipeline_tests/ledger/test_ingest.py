@@ -68,6 +68,23 @@ def test_a_crash_after_the_commit_is_repaired_from_the_warehouse(
     assert work.run("verify").exit_code == 0
 
 
+def test_rows_that_count_are_not_judged_by_a_newer_schema_after_a_crash(
+    work: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = work.flow()
+    file = work.api_file("a.csv", ROW)
+    uploads = confirmed(flow, file)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(flow.register), "ingested", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            ingest(flow, uploads)
+    yaml = (work.defs / "api_usage" / "defs.yaml").read_text()
+    work.describe("api_usage", yaml.replace("minimum: 0", "minimum: 77"))
+    [row] = work.ingest(file)
+    assert (row["state"], row["ingested"]) == ("ingested", 1)
+    assert work.run("verify").exit_code == 0
+
+
 def test_windows_that_a_crash_left_behind_are_computed_by_the_next_run(
     work: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

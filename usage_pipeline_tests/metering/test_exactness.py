@@ -54,6 +54,17 @@ def test_cells_without_a_value_do_not_count_towards_a_metric(work: Workplace) ->
     assert (value["customer_id"], value["value"], value["events"]) == ("acme", 4, 1)
 
 
+def test_a_metric_that_was_taken_out_and_put_back_has_missed_nothing(work: Workplace) -> None:
+    yaml = (work.defs / "api_usage" / "defs.yaml").read_text()
+    without = "\n".join(line for line in yaml.splitlines() if "api_calls:" not in line)
+    work.ingest(work.api_file("a.csv", "e1,acme,2024-10-01T10:00:00Z,10,1,us-east"))
+    work.describe("api_usage", without)
+    work.ingest(work.api_file("b.csv", "e2,acme,2024-10-01T10:00:00Z,100,1,us-east"))
+    work.describe("api_usage", yaml)
+    work.ingest(work.api_file("c.csv", "e3,acme,2024-10-09T10:00:00Z,1,1,us-east"))
+    assert [row["value"] for row in work.listing("metrics", "api_calls")] == [110, 1]
+
+
 def test_a_changed_metric_is_computed_anew_for_every_window(work: Workplace) -> None:
     rows = [f"e{n},acme,2024-10-0{n}T10:00:00Z,{n},1,us-east" for n in range(1, 4)]
     work.ingest(work.api_file("a.csv", *rows))

@@ -84,6 +84,7 @@ def test_a_good_file_loads(tmp_path: Path) -> None:
         ("type: string", "type: string, required: false", "fields.customer_id", "always required"),
         ("    gb:", "    line:", "fields.line", "column of the pipeline"),
         ("  name: calls", "  name: Calls!", "name", ""),
+        ("window: day", "window: hour, time_zone: Australia/Lord_Howe", "metrics.total", "overlap"),
         ("  name: calls", "  name: main", "name", "warehouse's own"),
         ("total: {", "ingestion_table: {", "metrics.ingestion_table", "cannot name a metric"),
         ("usage: true", "usage: false", "fields", "at least one numeric field"),
