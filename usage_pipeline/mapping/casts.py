@@ -53,14 +53,27 @@ class Cast:
     """How one cell is read: SQL expressions over its text and over the columns of `steps`.
 
     `value` has the type `sql_type` and is NULL exactly where the cell is NULL or unreadable;
-    `code` is the error code of an unreadable cell, else NULL.
+    `problem` is the error code of a cell that is unreadable, of no meaning for others, and NULL
+    where every text can be read.
     """
 
     sql_type: str
+    cell: str
     value: str
-    code: str
+    problem: str
     #: (quoted name, expression) of columns to compute before, each with the ones before it.
     steps: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def code(self) -> str:
+        """The error code of an unreadable cell, else NULL."""
+        return self.code_beside(self.value)
+
+    def code_beside(self, value: str) -> str:
+        """`code`, where a column called `value` holds the value already."""
+        if self.problem == "NULL":
+            return "NULL"
+        return f"CASE WHEN {value} IS NULL AND {self.cell} IS NOT NULL THEN {self.problem} END"
 
 
 def cast(field: FieldSpec, cell: str, *, earliest: datetime, latest: datetime) -> Cast:
@@ -75,13 +88,13 @@ def cast(field: FieldSpec, cell: str, *, earliest: datetime, latest: datetime) -
         return _timestamp(field, cell, earliest, latest)
     kind = sql_type(field)
     if field.type == "integer":
-        return _cast(kind, cell, integer_value(cell), integer_problem(cell))
+        return Cast(kind, cell, integer_value(cell), integer_problem(cell))
     if field.type == "decimal":
         value = decimal_value(cell, field.precision, field.scale)
-        return _cast(kind, cell, value, decimal_problem(cell))
+        return Cast(kind, cell, value, decimal_problem(cell))
     if field.type == "boolean":
-        return _cast(kind, cell, boolean_value(cell), literal("type-error"))
-    return Cast(kind, cell, "NULL")
+        return Cast(kind, cell, boolean_value(cell), literal("type-error"))
+    return Cast(kind, cell, cell, "NULL")
 
 
 def with_steps(source: str, casts: Iterable[Cast]) -> str:
@@ -103,18 +116,11 @@ def sql_type(field: FieldSpec) -> str:
     return _SQL_TYPES[field.type]
 
 
-def _cast(
-    kind: str, cell: str, value: str, problem: str, steps: tuple[tuple[str, str], ...] = ()
-) -> Cast:
-    code = f"CASE WHEN {value} IS NULL AND {cell} IS NOT NULL THEN {problem} END"
-    return Cast(kind, value, code, steps)
-
-
 def _timestamp(field: FieldSpec, cell: str, earliest: datetime, latest: datetime) -> Cast:
     kind = sql_type(field)
     if field.format in EPOCH_FORMATS:
         digits = EPOCH_FORMATS[field.format]
-        return _cast(kind, cell, epoch_value(cell, digits), epoch_problem(cell, digits))
+        return Cast(kind, cell, epoch_value(cell, digits), epoch_problem(cell, digits))
     spans = local_spans(field.time_zone, earliest, latest) if field.time_zone else ()
     name = f"{cell} as {field.format} in {field.time_zone}"
     text, wall = cell, _identifier(f"wall: {name}")
@@ -124,10 +130,10 @@ def _timestamp(field: FieldSpec, cell: str, earliest: datetime, latest: datetime
         steps.append((found, strptime_found(cell, field.format)))
         steps.append((text, strptime_as_iso(found, field.format)))
     if not spans:
-        return _cast(kind, cell, iso_value(text), iso_problem(text, wall, spans), tuple(steps))
+        return Cast(kind, cell, iso_value(text), iso_problem(text, wall, spans), tuple(steps))
     steps.append((wall, iso_wall(text)))
     value = iso_value_or_local(text, wall, spans)
-    return _cast(kind, cell, value, iso_problem(text, wall, spans), tuple(steps))
+    return Cast(kind, cell, value, iso_problem(text, wall, spans), tuple(steps))
 
 
 def _identifier(name: str) -> str:

@@ -70,14 +70,21 @@ def frame_query(
     rules: Sequence[Rule],
     received_at: datetime,
 ) -> str:
-    """The SELECT that makes the frame of `source`, stage by stage: text, values, verdict."""
+    """The SELECT that makes the frame of `source`, stage by stage: text, values, codes, verdict.
+
+    A stage names what the one before computed. Said again, a value would be bound again, which is
+    most of the time that a small file takes.
+    """
     text = ", ".join(
         f"{_text_of(field, cells, constants, schema)} AS {quoted(_text_name(field))}"
         for field in schema.fields
     )
     casts = dict(_casts(schema, received_at))
     values = ", ".join(f"{one.value} AS {quoted(field)}" for field, one in casts.items())
-    reasons = ", ".join(f"{one.code} AS {quoted(_code_name(f))}" for f, one in casts.items())
+    reasons = ", ".join(
+        f"{one.code_beside(quoted(field))} AS {quoted(_code_name(field))}"
+        for field, one in casts.items()
+    )
     codes = ", ".join(quoted(_code_name(field)) for field in schema.fields)
     written = ", ".join(quoted(_text_name(field)) for field in schema.fields)
     fields = ", ".join(quoted(field) for field in schema.fields)
@@ -93,7 +100,7 @@ def frame_query(
                 SELECT *, {moment} AS received_at,
                        CASE WHEN coalesce({codes}) IS NOT NULL THEN [{codes}] END AS unreadable
                 FROM (
-                    SELECT *, {values}, {reasons} FROM {texts}
+                    SELECT *, {reasons} FROM (SELECT *, {values} FROM {texts})
                 )
             )
         )"""
