@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 from usage_pipeline.register.tables import metadata
 
@@ -21,7 +21,13 @@ def connect(url: str) -> Engine:
     else:
         if address.database:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
+        # A connection that stays open: SQLite syncs once more whenever the last one closes.
+        engine = create_engine(
+            url,
+            poolclass=QueuePool,
+            pool_size=1,
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        )
         _make_durable(engine)
     with engine.begin() as transaction:
         metadata.create_all(transaction)

@@ -9,10 +9,18 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
 
+from usage_pipeline.register.asks import IN_HAND, PATIENCE, Asks, begin_anew, give_up
 from usage_pipeline.register.database import connect
-from usage_pipeline.register.records import Entry, Receipt, Upload, Verdict
-from usage_pipeline.register.states import STEPS, Action, State
-from usage_pipeline.register.tables import history, stale_windows, uploads, verdicts
+from usage_pipeline.register.drops import Drops, mark_news, record_drop
+from usage_pipeline.register.records import Entry, Receipt, ReceiptOutcome, Upload, Verdict
+from usage_pipeline.register.states import STEPS, Action, State, next_step
+from usage_pipeline.register.tables import (
+    history,
+    metric_definitions,
+    stale_windows,
+    uploads,
+    verdicts,
+)
 
 #: Who did what no person did.
 PIPELINE = "pipeline"
@@ -35,31 +43,48 @@ class Register:
 
     def __init__(self, url: str) -> None:
         self._engine = connect(url)
+        self.drops = Drops(self._engine)
+        self.asks = Asks(self._engine)
 
-    def receive(self, upload: Upload, identity: str, by: str) -> Receipt:
-        """Record that a file came; its identity decides what that means (see `Receipt`)."""
+    def receive(
+        self,
+        upload: Upload,
+        identity: str,
+        by: str,
+        *,
+        schema_version: str | None = None,
+        look: str | None = None,
+    ) -> Receipt:
+        """Record that a file came; its identity decides what that means (see `Receipt`).
+
+        Args:
+            schema_version: today's; an upload that passed under another one is checked afresh.
+            look: what the file looks like in the drop folder, where it came from there. A file
+                that came in another way is in the hands of whoever brought it.
+        """
+        hold = IN_HAND if look is None else None
         with self._engine.begin() as transaction:
             known = transaction.execute(
                 select(*_UPLOAD_COLUMNS).where(
                     uploads.c.schema == upload.schema, uploads.c.identity == identity
                 )
             ).first()
-            if known is None:
+            before = None if known is None else _upload(known)
+            outcome = _outcome(before, schema_version)
+            if before is None:
                 transaction.execute(insert(uploads).values(**asdict(upload), identity=identity))
-                _record(transaction, upload, "receive", by, details=_file(upload))
-                return Receipt(upload, "new")
-            before = _upload(known)
-            if before.state in STEPS["receive"][0]:
-                _change(
-                    transaction,
-                    before,
-                    state="received",
-                    received_at=upload.received_at,
-                )
-                _record(transaction, before, "receive", by, details=_file(upload))
-                return Receipt(_find(transaction, before.upload, before.schema), "again")
-            _record(transaction, before, "repeat", by, details=_file(upload))
-            return Receipt(before, "answered" if before.state == "refused" else "repeat")
+            elif outcome == "again":
+                _change(transaction, before, state="received", received_at=upload.received_at)
+            found = _find(transaction, before.upload if before else upload.upload, upload.schema)
+            key = found.schema, found.upload
+            if found.state in ("received", "confirmed"):
+                begin_anew(transaction, key, hold)
+            action: Action = "receive" if outcome in ("new", "again") else "repeat"
+            entry = _record(transaction, found, action, by, details=_file(upload))
+            if look is not None:
+                at = upload.received_at
+                record_drop(transaction, key, upload.file_name, outcome, at, look, entry)
+            return Receipt(found, outcome)
 
     def judge(self, upload: Upload, verdict: Verdict, confirmed_by: str | None = None) -> Upload:
         """Store a verdict; the upload becomes `passed` or `failed` unless more was decided.
@@ -80,6 +105,7 @@ class Register:
             stored = asdict(verdict) | key | {"checked_at": now}
             transaction.execute(insert(verdicts).values(**stored))
             before = _find(transaction, upload.upload, upload.schema)
+            give_up(transaction, (upload.schema, upload.upload), None)
             undecided = before.state in STEPS[action][0] or (
                 # A confirmation is for one schema version; nothing of it counts yet.
                 before.state == "confirmed" and before.schema_version != verdict.schema_version
@@ -124,14 +150,30 @@ class Register:
             before = _find(transaction, upload.upload, upload.schema)
             require(before, action)
             _change(transaction, before, state=STEPS[action][1])
+            if action == "confirm":
+                begin_anew(transaction, (upload.schema, upload.upload), PATIENCE)
             decision = _record(transaction, before, action, by, note, schema_version)
             return _find(transaction, upload.upload, upload.schema), decision
+
+    def give_up(self, upload: str, schema: str, why: str) -> Upload:
+        """No more runs are asked for an upload: an unchecked one becomes `failed`.
+
+        A confirmed one stays what it is: its rows may be in, and only the warehouse knows.
+        """
+        with self._engine.begin() as transaction:
+            before = _find(transaction, upload, schema)
+            give_up(transaction, (schema, upload), why)
+            if before.state in STEPS["give_up"][0]:
+                _change(transaction, before, state=STEPS["give_up"][1])
+            _record(transaction, before, "give_up", PIPELINE, why)
+            return _find(transaction, upload, schema)
 
     def ingested(self, upload: Upload, place: int, counts: Mapping[str, int]) -> Upload:
         """Follow the warehouse: the upload's rows are in, at `place`. Saying it twice is fine."""
         with self._engine.begin() as transaction:
             before = _find(transaction, upload.upload, upload.schema)
             _change(transaction, before, state="ingested", place=place, **counts)
+            give_up(transaction, (upload.schema, upload.upload), None)
             if before.state != "ingested":
                 _record(
                     transaction,
@@ -246,6 +288,27 @@ class Register:
                     delete(stale_windows).where(mine, stale_windows.c.window_start.in_(chunk))
                 )
 
+    def metric_definitions(self, schema: str) -> dict[str, str]:
+        """What the metrics' values answer: {metric: definition}."""
+        query = select(metric_definitions.c.metric, metric_definitions.c.definition).where(
+            metric_definitions.c.schema == schema
+        )
+        with self._engine.begin() as transaction:
+            return {row.metric: row.definition for row in transaction.execute(query)}
+
+    def set_metric_definitions(self, schema: str, definitions: Mapping[str, str]) -> None:
+        """Note what the metrics' values answer from now on."""
+        with self._engine.begin() as transaction:
+            transaction.execute(
+                delete(metric_definitions).where(metric_definitions.c.schema == schema)
+            )
+            rows = [
+                {"schema": schema, "metric": metric, "definition": definition}
+                for metric, definition in definitions.items()
+            ]
+            if rows:
+                transaction.execute(insert(metric_definitions), rows)
+
 
 def _equal(columns: Any, values: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     return [columns[name] == value for name, value in values.items()]
@@ -304,26 +367,26 @@ def _record(
     )
     key = result.inserted_primary_key
     assert key is not None
-    return int(key[0])
+    entry = int(key[0])
+    mark_news(transaction, (upload.schema, upload.upload), entry)
+    return entry
 
 
 def _file(upload: Upload) -> dict[str, Any]:
     return {"file_name": upload.file_name, "size": upload.size}
 
 
-_WHAT_NOW: dict[State, str] = {
-    "received": "it has not been checked yet; ingest the file again to check it",
-    "failed": "its checks failed; `usage-pipeline errors` lists what to correct",
-    "passed": "it waits for confirmation",
-    "confirmed": "it is confirmed already",
-    "ingested": "its rows are in already",
-    "refused": "it was refused; `usage-pipeline reopen` leads back",
-}
+def _outcome(before: Upload | None, schema_version: str | None) -> ReceiptOutcome:
+    if before is None:
+        return "new"
+    outdated = schema_version is not None and before.schema_version != schema_version
+    if before.state in STEPS["receive"][0] or (before.state == "passed" and outdated):
+        return "again"
+    return "answered" if before.state == "refused" else "repeat"
 
 
 def require(upload: Upload, action: Action) -> None:
     """Raises WrongState, with what to do instead, where a step does not follow."""
     if upload.state not in STEPS[action][0]:
-        raise WrongState(
-            f"Cannot {action} {upload.upload}: it is {upload.state} ({_WHAT_NOW[upload.state]})."
-        )
+        why = next_step(upload.state, upload.schema, upload.upload)
+        raise WrongState(f"Cannot {action} {upload.upload}: it is {upload.state} ({why}).")

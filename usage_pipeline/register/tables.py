@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Index,
     Integer,
     MetaData,
     String,
@@ -91,6 +92,49 @@ history = Table(
     Column("schema_version", String),
     Column("details", JSON),
     sqlite_autoincrement=True,
+)
+
+#: Files that came through the drop folder, and whether ops have been told what became of them.
+drops = Table(
+    "drops",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("schema", String, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("upload", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("dropped_at", Instant, nullable=False),
+    # What the file looked like, as long as it may still lie in the folder.
+    Column("look", String),
+    # The line of history that is news, and whether it has been told.
+    Column("news", Integer, nullable=False),
+    Column("told", Boolean, nullable=False),
+    Index("drops_told", "schema", "told"),
+    Index("drops_name", "schema", "file_name"),
+    Index("drops_upload", "schema", "upload"),
+    sqlite_autoincrement=True,
+)
+
+#: Runs asked for uploads that are not done: how many came to nothing, the last one asked for,
+#: when to ask again, and why no more.
+asks = Table(
+    "asks",
+    metadata,
+    Column("schema", String, primary_key=True),
+    Column("upload", String, primary_key=True),
+    Column("attempts", Integer, nullable=False),
+    Column("ask", String),
+    Column("not_before", Instant, nullable=False),
+    Column("given_up", Text),
+)
+
+#: What the values of a metric answer; another definition in the YAML makes all of them stale.
+metric_definitions = Table(
+    "metric_definitions",
+    metadata,
+    Column("schema", String, primary_key=True),
+    Column("metric", String, primary_key=True),
+    Column("definition", Text, nullable=False),
 )
 
 #: Windows whose metric value no longer follows from the ingestion table.

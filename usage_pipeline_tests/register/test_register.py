@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -147,7 +148,8 @@ def _receive(url: str, number: int) -> str:
 
 def test_of_many_processes_with_the_same_bytes_one_makes_the_upload(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new' / 'register.sqlite'}"
-    with get_context("spawn").Pool(4) as pool:
-        outcomes = pool.starmap(_receive, [(url, number) for number in range(8)])
+    # Not multiprocessing.Pool: it waits for ever for a worker that dies or misses its end.
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        outcomes = list(pool.map(_receive, [url] * 8, range(8)))
     assert sorted(outcomes) == ["again"] * 7 + ["new"]
     assert len(Register(url).uploads()) == 1
