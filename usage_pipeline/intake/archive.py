@@ -6,15 +6,19 @@ import hashlib
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from usage_pipeline.data_folder import DataFolder
+from usage_pipeline.intake.identity import shown_name
+from usage_pipeline.intake.look import Look
 
 BLOCK = 8 << 20
+STAGED_SECONDS = 3600.0
 
 
 class NotAFile(ValueError):
@@ -54,30 +58,48 @@ class Archive:
     def errors(self, schema: str, upload: str, schema_version: str) -> Path:
         return self.home(schema, upload) / f"errors-{schema_version}.parquet"
 
+    @property
+    def _staging(self) -> Path:
+        return self.folder.uploads / ".staging"
+
+    def sweep(self) -> None:
+        """Remove copies that a killed process left unfinished; nobody reads them."""
+        if not self._staging.exists():
+            return
+        with os.scandir(self._staging) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    # One that is at work has written to its copy within the hour.
+                    if time.time() - entry.stat().st_mtime > STAGED_SECONDS:
+                        Path(entry.path).unlink()
+
     @contextmanager
-    def stage(self, source: Path) -> Iterator[StoredFile]:
+    def stage(self, source: Path, look: Look | None = None) -> Iterator[StoredFile]:
         """Copy `source` into the archive's file system, hashing on the way; gone afterwards.
 
+        Args:
+            look: what it must look like, before and after.
+
         Raises:
-            NotAFile: it is missing, a directory, a link, a device, or changed while it was read.
+            NotAFile: it is missing, a directory, a link, a device, cannot be read, or changed
+                while it was read.
         """
-        staging = self.folder.uploads / ".staging"
-        staging.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=staging)
+        self._staging.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self._staging)
         copy = Path(name)
         try:
             with os.fdopen(handle, "wb") as target, _open_regular(source) as file:
-                before = os.fstat(file.fileno())
+                before = look or Look.of(os.fstat(file.fileno()))
                 digest = hashlib.sha256()
-                for block in read_in_blocks(file):
+                for block in _blocks_of(source, file):
                     digest.update(block)
                     target.write(block)
                 target.flush()
                 os.fsync(target.fileno())
-                after = os.fstat(file.fileno())
-            if _changed(before, after) or copy.stat().st_size != after.st_size:
-                raise NotAFile(f"{source} changed while it was read; try again when it is complete")
-            yield StoredFile(copy, digest.hexdigest(), after.st_size)
+                after = Look.of(os.fstat(file.fileno()))
+            if before != after or copy.stat().st_size != after.size:
+                raise NotAFile(f"{_shown(source)} changed while it was read; try again later")
+            yield StoredFile(copy, digest.hexdigest(), after.size)
         finally:
             copy.unlink(missing_ok=True)
 
@@ -115,18 +137,26 @@ def _open_regular(path: Path) -> BinaryIO:
         # Not following links, not waiting for the writer of a pipe: both are left alone.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise NotAFile(f"There is no file {path}") from None
+        raise NotAFile(f"There is no file {_shown(path)}") from None
     except OSError as error:
         reason = "it is a symbolic link" if path.is_symlink() else error.strerror
-        raise NotAFile(f"Cannot read {path}: {reason}") from None
+        raise NotAFile(f"Cannot read {_shown(path)}: {reason}") from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise NotAFile(f"{path} is not a file")
+        raise NotAFile(f"{_shown(path)} is not a file")
     return os.fdopen(handle, "rb")
 
 
-def _changed(before: os.stat_result, after: os.stat_result) -> bool:
-    return (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
+def _shown(path: Path) -> str:
+    return shown_name(str(path))
+
+
+def _blocks_of(path: Path, file: BinaryIO) -> Iterator[bytes]:
+    # The source's trouble is told apart from the archive's: a full disk is nobody's bad file.
+    try:
+        yield from read_in_blocks(file)
+    except OSError as error:
+        raise NotAFile(f"Cannot read {_shown(path)}: {error.strerror}") from None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 
 from usage_pipeline.schema import EventSchema
@@ -31,6 +32,11 @@ def identity_of(sha256: str, captured: dict[str, str | None]) -> str:
     if not captured:
         return sha256
     return hashlib.sha256(json.dumps([sha256, captured], sort_keys=True).encode()).hexdigest()
+
+
+def shown_name(file_name: str) -> str:
+    """The name as text that can be stored and shown: bytes that are no UTF-8 as `\\xe9`."""
+    return os.fsencode(file_name).decode("utf-8", "backslashreplace")
 
 
 def safe_name(file_name: str) -> str:
