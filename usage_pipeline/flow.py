@@ -11,6 +11,7 @@ from pathlib import Path
 
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.intake import Archive, receive_files
+from usage_pipeline.intake.take import Large, Taken, take_dropped
 from usage_pipeline.ledger import (
     Ingested,
     LedgerShapeChanged,
@@ -64,6 +65,23 @@ class Flow:
     def receive(self, files: Iterable[Path], by: str) -> list[Receipt]:
         """Archive and register files; see `receive_files`."""
         return receive_files(files, self.schema, self.archive, self.register, by)
+
+    @property
+    def drop_folder(self) -> Path:
+        """Where files for the schema are dropped."""
+        return self.folder.drop / self.schema.name
+
+    def take_dropped(self, *, most: int, seconds: float, large: Large) -> Taken:
+        """Receive what is complete in the drop folder; see `intake.take.take_dropped`."""
+        return take_dropped(
+            self.drop_folder,
+            self.schema,
+            self.archive,
+            self.register,
+            most=most,
+            seconds=seconds,
+            large=large,
+        )
 
     def open_ledger(self) -> None:
         """Have the ledger ready before anything is checked or confirmed.

@@ -19,7 +19,8 @@ from usage_pipeline.cli.problems import MACHINE, REFUSED, WrongUse
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
 from usage_pipeline.reading import LocatedError
-from usage_pipeline.register import Receipt, Upload
+from usage_pipeline.register import Upload
+from usage_pipeline.register.states import next_step
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.validation.check_files import CheckedFile
 
@@ -91,44 +92,46 @@ def ingest(files: Files, schema: RequiredSchema, form: FormatOption = Format.tab
         raise typer.Exit(REFUSED)
 
 
-def ingest_files(
-    files: Sequence[Path], schema: EventSchema, *, say_repeats: bool = True
-) -> tuple[list[Upload], list[str]]:
+def ingest_files(files: Sequence[Path], schema: EventSchema) -> tuple[list[Upload], list[str]]:
     """Receive files and run the ingest job on what has to be done.
 
     Returns the upload of each file, in order, as it stands afterwards, and what went wrong.
     """
-    from usage_pipeline.orchestration.local_runs import open_instance, run_ingest
-
     flow = Flow(schema, DataFolder.current())
     flow.open_ledger()
     receipts = flow.receive(files, by="usage-pipeline ingest")
     for receipt in receipts:
-        if say_repeats and receipt.outcome in ("repeat", "answered"):
+        if receipt.outcome in ("repeat", "answered"):
             _say_repeat(receipt.upload)
-    due = _due(flow, receipts)
-    problems: list[str] = []
-    if due:
-        with open_instance(flow.folder) as instance, remarks.status("Ingesting…"):
-            for report in run_ingest(instance, flow.folder, schema, due):
-                problems += report.problems
+    problems = finish(flow, [receipt.upload for receipt in receipts])
     found = [flow.register.find(r.upload.upload, schema.name) for r in receipts]
     return found, problems
 
 
-def _due(flow: Flow, receipts: Sequence[Receipt]) -> list[str]:
-    """Uploads that a run has something to do for: those handed in, and what a crash left."""
-    handed_in = [
-        receipt.upload.upload
-        for receipt in receipts
-        if receipt.outcome in ("new", "again")
-        or (receipt.upload.state == "passed" and receipt.upload.schema_version != flow.version)
-    ]
+def finish(flow: Flow, uploads: Sequence[Upload]) -> list[str]:
+    """Run the ingest job on those of `uploads` that are not done, and on what a crash left.
+
+    Returns what went wrong.
+    """
+    from usage_pipeline.orchestration.instance import open_instance
+    from usage_pipeline.orchestration.local_runs import run_ingest
+
+    due = _due(flow, uploads)
+    problems: list[str] = []
+    if due:
+        with open_instance(flow.folder) as instance, remarks.status("Ingesting…"):
+            for report in run_ingest(instance, flow.folder, flow.schema, due):
+                problems += report.problems
+    return problems
+
+
+def _due(flow: Flow, uploads: Sequence[Upload]) -> list[str]:
+    received = [upload.upload for upload in uploads if upload.state == "received"]
     left_over = [one.upload for one in flow.register.uploads(flow.schema.name, ["confirmed"])]
-    due = list(dict.fromkeys([*handed_in, *left_over]))
-    if not due and receipts and flow.register.stale(flow.schema.name):
+    due = list(dict.fromkeys([*received, *left_over]))
+    if not due and uploads and flow.register.stale(flow.schema.name):
         # Any run of the schema computes the windows that were left stale.
-        due = [receipts[0].upload.upload]
+        due = [uploads[0].upload]
     return due
 
 
@@ -179,17 +182,13 @@ def _same_names(files: Sequence[Path]) -> None:
 
 
 def _say_repeat(upload: Upload) -> None:
-    words = f"{upload.file_name}: these bytes are {upload.upload} already, which is {upload.state}."
-    if upload.state == "refused":
-        words += f" To take it up again: usage-pipeline reopen {upload.upload} --by NAME --reason …"
+    step = next_step(upload.state, upload.schema, upload.upload)
+    words = f"{upload.file_name}: these bytes are {upload.upload} already; {step}."
     remarks.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 def _advise(upload: Upload) -> None:
-    words = {
-        "failed": f"Errors and where they are: usage-pipeline errors {upload.upload}",
-        "passed": f"Waits for confirmation: usage-pipeline confirm {upload.upload} --by NAME",
-        "received": f"Not done; ingest {upload.file_name} again.",
-    }.get(upload.state)
-    if words:
-        remarks.print(words, markup=False, highlight=False, soft_wrap=True)
+    if upload.state == "ingested":
+        return
+    words = f"{upload.file_name}: {next_step(upload.state, upload.schema, upload.upload)}."
+    remarks.print(words, markup=False, highlight=False, soft_wrap=True)

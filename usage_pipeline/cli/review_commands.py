@@ -89,7 +89,12 @@ def errors(
     flow = flow_of(found)
     verdict = flow.register.verdict(found)
     if verdict is None:
-        raise WrongUse(f"{upload} has not been checked yet; ingest the file again to check it.")
+        why = flow.register.asks.given_up(found.schema, upload)
+        raise WrongUse(
+            f"{upload} could not be checked: {why}. When that is mended, send the file again."
+            if why
+            else f"{upload} has not been checked yet; ingest the file again to check it."
+        )
     findings = read_error_file(flow.archive.errors(found.schema, upload, verdict.schema_version))
     if output is not None:
         if output.suffix.lower() != ".csv":
@@ -113,7 +118,8 @@ def confirm(
     form: FormatOption = Format.table,
 ) -> None:
     """Let an upload in that passed its checks and waits for a person."""
-    from usage_pipeline.orchestration.local_runs import open_instance, run_confirm
+    from usage_pipeline.orchestration.instance import open_instance
+    from usage_pipeline.orchestration.local_runs import run_confirm
 
     _said(by, "--by")
     found = register().find(upload, schema)

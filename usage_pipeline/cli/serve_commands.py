@@ -12,6 +12,7 @@ import typer
 
 from usage_pipeline.cli.problems import WrongUse
 from usage_pipeline.data_folder import PROJECT, DataFolder
+from usage_pipeline.schema import load_schemas
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,10 +30,12 @@ def demo() -> None:
 def dev(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI.")] = 3000,
 ) -> None:
-    """Start the Dagster UI and daemon on 127.0.0.1, with the right home."""
-    from usage_pipeline.orchestration.local_runs import open_instance
+    """Start the Dagster UI and the daemon that watches the drop folders, on 127.0.0.1."""
+    from usage_pipeline.orchestration.instance import open_instance
 
     folder = DataFolder.current()
+    for schema in load_schemas():
+        (folder.drop / schema).mkdir(parents=True, exist_ok=True)
     with open_instance(folder):
         pass
     program = shutil.which("dagster", path=Path(sys.executable).parent)

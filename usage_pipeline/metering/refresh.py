@@ -8,7 +8,12 @@ from datetime import UTC, datetime
 from usage_pipeline.ledger.ingest import SLOT_SECONDS
 from usage_pipeline.ledger.tables import has_ledger, ingestion_table
 from usage_pipeline.metering.compute import ComputedWindow, MetricOverflow, compute_windows
-from usage_pipeline.metering.tables import forget_removed_metrics, has_values, make_metric_table
+from usage_pipeline.metering.tables import (
+    forget_removed_metrics,
+    has_values,
+    make_metric_table,
+    metric_definitions,
+)
 from usage_pipeline.metering.windows import TimeWindow, window_of
 from usage_pipeline.register import Register
 from usage_pipeline.schema import EventSchema
@@ -62,6 +67,9 @@ def prepare_metrics(connection: Connection, register: Register, schema: EventSch
         register.mark_stale(schema.name, {name: touched[name] for name in new})
     for name in new:
         make_metric_table(connection, schema, name)
+    definitions = metric_definitions(schema)
+    if register.metric_definitions(schema.name) != definitions:
+        register.set_metric_definitions(schema.name, definitions)
 
 
 def mark_windows(register: Register, schema: EventSchema, slots: Iterable[datetime]) -> None:

@@ -76,6 +76,11 @@ def _ensure_catalogue(connection: Connection) -> None:
     )
 
 
+def metric_definitions(schema: EventSchema) -> dict[str, str]:
+    """The questions that the YAML asks now: {metric: what its values follow from}."""
+    return {metric: _definition(schema, metric) for metric in schema.all_metrics}
+
+
 def _definition(schema: EventSchema, metric: str) -> str:
     spec = schema.all_metrics[metric]
     return f"{spec.model_dump_json(exclude={'description'})} {value_type(schema, spec)}"

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import dagster as dg
 
-from usage_pipeline.orchestration.jobs import confirm_job, ingest_job
+from usage_pipeline.orchestration.drop_sensor import drop_sensor
+from usage_pipeline.orchestration.jobs import confirm_job, ingest_job, refresh_job, take_job
 from usage_pipeline.orchestration.metric_assets import metric_asset
 from usage_pipeline.orchestration.resources import UsageWarehouse
-from usage_pipeline.orchestration.upload_assets import upload_assets
+from usage_pipeline.orchestration.stale_sensor import stale_sensor
+from usage_pipeline.orchestration.upload_assets import drop_folder_asset, upload_assets
 from usage_pipeline.schema import EventSchema
 
 
 def schema_definitions(schema: EventSchema) -> dg.Definitions:
-    """Assets, checks and jobs of a schema; needs the resource of `shared_definitions`."""
+    """Assets, checks, jobs and sensors of a schema; needs the resource of `shared_definitions`."""
+    ingest, take, refresh = ingest_job(schema), take_job(schema), refresh_job(schema)
     return dg.Definitions(
         assets=[
+            drop_folder_asset(schema),
             upload_assets(schema),
             *(metric_asset(schema, name) for name in schema.all_metrics),
         ],
-        jobs=[ingest_job(schema), confirm_job(schema)],
+        jobs=[ingest, confirm_job(schema), take, refresh],
+        sensors=[drop_sensor(schema, [ingest, take]), stale_sensor(schema, refresh)],
     )
 
 

@@ -7,13 +7,21 @@ from collections.abc import Iterator
 import dagster as dg
 
 from usage_pipeline.flow import Flow
-from usage_pipeline.ledger import Ingested
+from usage_pipeline.ledger import Ingested, LedgerShapeChanged
 from usage_pipeline.metering import ComputedWindow, MetricOverflow
 from usage_pipeline.orchestration import metadata
 from usage_pipeline.orchestration.partitions import window_key, window_partitions
 from usage_pipeline.orchestration.resources import UsageWarehouse
 from usage_pipeline.register import Upload
 from usage_pipeline.schema import EventSchema
+
+
+def open_ledger(flow: Flow) -> None:
+    """Have the ledger ready, or fail the step with what has to be done first."""
+    try:
+        flow.open_ledger()
+    except LedgerShapeChanged as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
 
 
 def ingest_and_meter(

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
+from usage_pipeline.orchestration.live_runs import hold
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.warehouse import Warehouse
 from usage_pipeline.warehouse.connection import Connection
@@ -25,12 +27,21 @@ class UsageWarehouse(DuckDBResource):
         folder = DataFolder.current()
         return cls(database=str(folder.warehouse), data_folder=str(folder.root))
 
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Show that the run is alive; see `live_runs`."""
+        if context.run is not None:
+            hold(context.run.run_id, self._folder)
+
     @contextmanager
     def get_connection(self) -> Iterator[Connection]:
         """A connection nobody else has at the same time; see `Warehouse.open`."""
-        with Warehouse(DataFolder(Path(self.data_folder))).open() as connection:
+        with Warehouse(self._folder).open() as connection:
             yield connection
 
     def flow(self, schema: EventSchema) -> Flow:
         """The stages of one schema on this data folder."""
-        return Flow(schema, DataFolder(Path(self.data_folder)))
+        return Flow(schema, self._folder)
+
+    @property
+    def _folder(self) -> DataFolder:
+        return DataFolder(Path(self.data_folder))

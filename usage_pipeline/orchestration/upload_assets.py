@@ -11,13 +11,13 @@ from typing import Any
 import dagster as dg
 
 from usage_pipeline.flow import Flow
-from usage_pipeline.ledger import LedgerShapeChanged
 from usage_pipeline.orchestration import metadata
 from usage_pipeline.orchestration.checks import check_specs, evaluations
-from usage_pipeline.orchestration.ledger_events import fail_if, ingest_and_meter
+from usage_pipeline.orchestration.ledger_events import fail_if, ingest_and_meter, open_ledger
 from usage_pipeline.orchestration.partitions import upload_partitions
 from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
 from usage_pipeline.register import Upload
+from usage_pipeline.register.states import next_step
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.validation.check_files import CheckedFile
 
@@ -26,6 +26,17 @@ Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.Output[None]
 
 def asset_key(schema: EventSchema, name: str) -> dg.AssetKey:
     return dg.AssetKey([schema.name, name])
+
+
+def drop_folder_asset(schema: EventSchema) -> dg.AssetSpec:
+    """Where uploads come from, for the lineage; nothing here makes it."""
+    return dg.AssetSpec(
+        asset_key(schema, "drop_folder"),
+        group_name=schema.name,
+        description=f"drop/{schema.name}/: copy a file into it, and it is taken within seconds. "
+        "What became of it stands in done/ or failed/.",
+        kinds={"file"},
+    )
 
 
 def upload_assets(schema: EventSchema) -> dg.AssetsDefinition:
@@ -46,6 +57,7 @@ def upload_assets(schema: EventSchema) -> dg.AssetsDefinition:
         specs=[
             dg.AssetSpec(
                 raw,
+                deps=[asset_key(schema, "drop_folder")],
                 description="The bytes of each upload, archived once and never changed.",
                 kinds={"file", "csv"},
                 **shared,
@@ -83,7 +95,7 @@ def upload_assets(schema: EventSchema) -> dg.AssetsDefinition:
         troubles = _unknown(context.partition_keys, uploads)
         chosen, chosen_checks = context.selected_asset_keys, context.selected_asset_check_keys
         if table in chosen:
-            _open_ledger(flow)
+            open_ledger(flow)
         if raw in chosen:
             yield from _raw_events(flow, uploads, raw, troubles)
         if mapped in chosen or chosen_checks:
@@ -137,13 +149,6 @@ def _mapped_events(
             context.log.info("%s: %s", upload.upload, _may_not(upload))
 
 
-def _open_ledger(flow: Flow) -> None:
-    try:
-        flow.open_ledger()
-    except LedgerShapeChanged as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from None
-
-
 def _unknown(keys: list[str], uploads: list[Upload]) -> dict[str, str]:
     known = {upload.upload for upload in uploads}
     return {key: "the register knows no such upload" for key in keys if key not in known}
@@ -151,15 +156,6 @@ def _unknown(keys: list[str], uploads: list[Upload]) -> dict[str, str]:
 
 def _may_not(upload: Upload) -> str | None:
     """Why an upload may not be ingested, and what to do; None where it may."""
-    if upload.state == "passed":
-        return (
-            f"waits for confirmation: launch the job {upload.schema}_confirm_upload on its "
-            f"partition, or run `usage-pipeline confirm {upload.upload} --by NAME`"
-        )
-    if upload.state == "failed":
-        return "its checks failed, so it is not ingested; see the checks on mapped_events"
-    if upload.state == "refused":
-        return "it was refused; `usage-pipeline reopen` leads back"
-    if upload.state == "received":
-        return "it has not been checked; materialize mapped_events first"
-    return None
+    if upload.state in ("confirmed", "ingested"):
+        return None
+    return next_step(upload.state, upload.schema, upload.upload)

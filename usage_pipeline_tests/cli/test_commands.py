@@ -254,7 +254,7 @@ def test_confirming_what_failed_is_impossible(work: Workplace) -> None:
     [row] = work.ingest(work.file("empty.csv", ""))
     outcome = work.run("confirm", row["upload"], "--by", "rita")
     assert outcome.exit_code == 1
-    assert "its checks failed" in outcome.err
+    assert "it is failed (`usage-pipeline errors empty.csv" in outcome.err
 
 
 def test_confirming_after_the_schema_changed_asks_for_a_new_check(work: Workplace) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from usage_pipeline.metering import windows_between
 from usage_pipeline.orchestration.build import schema_definitions, shared_definitions
-from usage_pipeline.orchestration.local_runs import open_instance
+from usage_pipeline.orchestration.instance import open_instance
 from usage_pipeline.orchestration.partitions import window_key, window_partitions, windows_of
 from usage_pipeline.schema import MetricSpec, Window, load_schemas
 from usage_pipeline_tests.workplace import Workplace

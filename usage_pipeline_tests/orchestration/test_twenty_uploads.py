@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from usage_pipeline.orchestration.local_runs import open_instance, run_ingest
+from usage_pipeline.orchestration.instance import open_instance
+from usage_pipeline.orchestration.local_runs import run_ingest
 from usage_pipeline.validation.codes import CHECKS
 from usage_pipeline_tests.orchestration.pressing import MAPPED, RAW, TABLE, bad, good
 from usage_pipeline_tests.workplace import Workplace

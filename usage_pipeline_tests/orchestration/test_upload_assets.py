@@ -9,7 +9,8 @@ import dagster as dg
 import pytest
 
 from usage_pipeline.orchestration.checks import check_specs
-from usage_pipeline.orchestration.local_runs import open_instance, run_ingest
+from usage_pipeline.orchestration.instance import open_instance
+from usage_pipeline.orchestration.local_runs import run_ingest
 from usage_pipeline.orchestration.partitions import upload_partitions
 from usage_pipeline.validation.codes import CHECKS
 from usage_pipeline_tests.orchestration.pressing import MAPPED, RAW, TABLE, bad, good, materialize
