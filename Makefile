@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: install demo test lint bench lock
+.PHONY: install demo test soak lint bench lock
 
 install: .venv/installed
 
@@ -18,6 +18,10 @@ demo: install
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# Crashes, restarts and crowds with the real daemon, for a quarter of an hour or so.
+soak: install
+	$(BIN)/pytest -m soak
 
 lint: install
 	$(BIN)/ruff check

@@ -15,7 +15,7 @@ import dagster as dg
 import pytest
 
 from usage_pipeline.data_folder import PROJECT
-from usage_pipeline.orchestration.local_runs import open_instance
+from usage_pipeline.orchestration.instance import open_instance
 from usage_pipeline.orchestration.partitions import window_partitions
 from usage_pipeline_tests.real_usage import oracle
 from usage_pipeline_tests.real_usage.oracle import AWS, FOCUS, LLM, LOAD_BALANCER, REAL_FILES
