@@ -1,4 +1,5 @@
-"""Time and peak memory of `usage-pipeline ingest`, beside bare DuckDB on the same file.
+"""Time and peak memory of `usage-pipeline ingest`, beside bare DuckDB on the same file; then how
+long a dropped file takes to its metric values.
 
 Figures from one run are to be read as ratios: the machine may be busy. Sizes are arguments, in
 rows: `python -m benchmarks 1000000`.
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.usage_file import HEADER, small_files, write_usage_file
+from benchmarks.watched_folder import measure_watched_folder
 
 DEFAULT_SIZES = (1_000_000, 5_000_000)
 SMALL_FILES = 100
@@ -81,6 +83,7 @@ def main() -> None:
             program, "ingest", *map(str, files), "--schema", "api_usage", data=work / "many"
         )
         print(f"{SMALL_FILES} files of 100 rows: {many}, {many.seconds / SMALL_FILES:.2f} s a file")
+        measure_watched_folder(work)
 
 
 def report(title: str, bare: Measured, ours: Measured) -> None:
