@@ -60,6 +60,9 @@ def cross_check(schema: EventSchema) -> Iterator[Problem]:
     yield from _mandatory_fields(schema)
     for name, field in schema.fields.items():
         yield from _field(("fields", name), name, field)
+    if schema.csv.thousands_sign == schema.csv.decimal_sign:
+        message = f"'{schema.csv.decimal_sign}' cannot be both signs; name another decimal_sign"
+        yield ("csv", "thousands_sign"), message
     yield from _event_key(schema)
     yield from _kind(schema)
     for name, metric in schema.metrics.items():

@@ -6,6 +6,7 @@ plain values: no stage needs Dagster or a database to use them.
 
 from __future__ import annotations
 
+import codecs
 import re
 from datetime import date, timedelta
 from decimal import Decimal
@@ -49,7 +50,49 @@ def _duration(value: Any) -> Any:
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
 
 
+_BYTES = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def _size(value: Any) -> Any:
+    """Read `64MB` or `100 GB` as a number of bytes; units are powers of 1,000."""
+    if isinstance(value, bool):
+        raise ValueError("a size is a number of bytes, or one with a unit: 64MB, 100GB")
+    match = re.fullmatch(r"(\d{1,15}) ?(|KB|MB|GB|TB)", str(value))
+    if match is None or int(match[1]) == 0:
+        raise ValueError("a size is a number of bytes, or one with a unit: 64MB, 100GB")
+    return int(match[1]) * _BYTES[match[2]]
+
+
+#: Text encodings of Python's that transform instead of encode, or that read bytes leniently.
+_NO_FILE_ENCODINGS = {
+    "idna",
+    "punycode",
+    "raw-unicode-escape",
+    "unicode-escape",
+    "undefined",
+    "utf-7",
+}
+
+
+def _encoding(value: Any) -> Any:
+    """Let through `auto` and the name of an encoding that can be read strictly."""
+    if value == "auto" or not isinstance(value, str):
+        return value
+    try:
+        codec = codecs.lookup(value)
+        "".encode(value)
+    except (LookupError, ValueError):
+        raise ValueError(
+            "no encoding of that name; write auto, utf-8, cp1252, latin-1, …"
+        ) from None
+    if codec.incrementaldecoder is None or codec.name.replace("_", "-") in _NO_FILE_ENCODINGS:
+        raise ValueError("files cannot be read in it; write auto, utf-8, cp1252, latin-1, …")
+    return value
+
+
 ExactNumber = Annotated[Decimal, BeforeValidator(_exact_number, json_schema_input_type=float | str)]
+Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=int | str)]
+Encoding = Annotated[StrictStr, BeforeValidator(_encoding)]
 Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=str)]
 #: A letter, then letters and digits, in parts joined by single underscores: two such names joined
 #: by two underscores can be told apart again, which names in Dagster rely on.
@@ -118,13 +161,37 @@ class FieldSpec(SchemaPart):
 
 
 class CsvOptions(SchemaPart):
-    """How the files of this schema are written."""
+    """How the files of this schema are written, and how much of one is read at most."""
 
     delimiter: Literal["auto", ",", ";", "\t", "|"] = Field(
         default="auto", description="auto, or the character between two cells"
     )
-    encoding: Literal["auto", "utf-8"] = Field(default="auto", description="auto or utf-8")
+    encoding: Encoding = Field(
+        default="auto",
+        description="auto (UTF-8, or what the byte order mark says), or an encoding by name",
+    )
     null_values: list[StrictStr] = Field(default=[""], description="Cell texts that mean: no value")
+    decimal_sign: Literal[".", ","] = Field(
+        default=".", description="What stands before the fraction of a number"
+    )
+    thousands_sign: Literal[",", ".", " ", "'", "’", "_", "\u00a0", "\u202f"] | None = Field(
+        default=None, description="What may stand between groups of three digits"
+    )
+    max_file_size: Size = Field(
+        default=100 * 10**9, description="Largest file taken, in bytes as it arrives"
+    )
+    max_expanded_size: Size = Field(
+        default=100 * 10**9, description="Most bytes that a compressed file may expand to"
+    )
+    max_ratio: StrictInt = Field(
+        default=500, ge=1, description="How many times its size a compressed file may expand to"
+    )
+    max_record_size: Size = Field(default=64 * 10**6, description="Most bytes of one record")
+    max_field_length: Size = Field(default=10**6, description="Most bytes of one cell")
+    max_columns: StrictInt = Field(default=10_000, ge=1, description="Most columns of a header")
+    max_errors: StrictInt = Field(
+        default=10_000, ge=0, description="Errors kept with their messages; counts are complete"
+    )
 
 
 class MetricSpec(SchemaPart):

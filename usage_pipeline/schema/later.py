@@ -9,17 +9,7 @@ from __future__ import annotations
 LATER_KEYS: dict[str, set[str]] = {
     "schema": {"customers"},
     "field": set(),
-    "csv": {
-        "decimal_sign",
-        "thousands_sign",
-        "max_file_size",
-        "max_expanded_size",
-        "max_ratio",
-        "max_record_size",
-        "max_field_length",
-        "max_columns",
-        "max_errors",
-    },
+    "csv": set(),
     "metric": {"where", "multiply_by", "divide_by", "round", "p", "sql"},
 }
 
@@ -34,5 +24,4 @@ LATER_WORDS: dict[str, set[str]] = {
         "sql",
     },
     "window": {"quarter", "year"},
-    "encoding": {"utf-16", "utf-16-le", "utf-16-be", "latin-1", "iso-8859-1", "cp1252"},
 }

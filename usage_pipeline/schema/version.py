@@ -9,7 +9,7 @@ from typing import Any
 from usage_pipeline.schema.event_schema import EventSchema
 
 #: Raised whenever the same YAML would be read, mapped or judged otherwise than before.
-RULES_VERSION = 1
+RULES_VERSION = 2
 
 _WORDS_ONLY = {"description": True, "unit": True}
 
@@ -17,14 +17,15 @@ _WORDS_ONLY = {"description": True, "unit": True}
 def schema_version(schema: EventSchema) -> str:
     """Hash, 12 hex digits, of everything that affects mapping and rules.
 
-    Descriptions, units, metrics and the confirmation policy change no row and no verdict, so
-    they are left out: editing them must not ask for a new check of what was checked.
+    Descriptions, units, metrics, the confirmation policy and the number of errors kept change no
+    row and no verdict, so they are left out: editing them must not ask for a new check of what was
+    checked.
     """
     matters = schema.model_dump(
         mode="json",
         by_alias=True,
         include={"name", "start", "fields", "event_key", "on_invalid", "csv", "kind"},
-        exclude={"fields": {"__all__": _WORDS_ONLY}},
+        exclude={"fields": {"__all__": _WORDS_ONLY}, "csv": {"max_errors"}},
     )
     matters["event_key"] = list(schema.key_fields)
     # The order of accepted headers and of fields is part of the meaning, so keys keep their order.

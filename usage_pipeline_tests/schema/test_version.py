@@ -34,6 +34,9 @@ def with_calls(**keys: Any) -> EventSchema:
         schema(event_key=["customer_id"]),
         schema(on_invalid="quarantine_rows"),
         schema(csv={"null_values": ["", "NULL"]}),
+        schema(csv={"encoding": "cp1252"}),
+        schema(csv={"decimal_sign": ","}),
+        schema(csv={"max_field_length": "1KB"}),
         with_calls(minimum=0),
         with_calls(required=False),
         with_calls(**{"from": ["Calls"]}),
@@ -48,6 +51,7 @@ def test_what_changes_rows_or_verdicts_changes_the_version(changed: EventSchema)
     [
         schema(description="Calls"),
         schema(confirm="manual"),
+        schema(csv={"max_errors": 5}),
         schema(metrics={"n": {"aggregation": "count", "window": "day"}}),
         with_calls(description="Calls", unit="call"),
     ],
