@@ -45,7 +45,7 @@ def write_bad_lines(
     with output.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter=header.delimiter)
         writer.writerow(["_line", "_code", "_message", *map(harmless, header.labels)])
-        for line, record in raw_records(original, header, bad.combine_chunks()):
+        for line, record in raw_records(original, header, bad.combine_chunks(), flow.schema.csv):
             codes, messages = said.get(line, ("", ""))
             cells = [harmless(cell) for cell in _cells(record, header.delimiter)]
             writer.writerow([line, codes, harmless(messages), *cells])

@@ -5,21 +5,23 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from usage_pipeline.reading import (
+    DELIMITERS,
+    SIGNS,
     Header,
     LocatedError,
     UnreadableFile,
     candidate_headers,
-    read_header,
+    clip,
+    first_rows,
 )
 from usage_pipeline.schema import EventSchema, FieldSpec
 
-DELIMITERS = (",", ";", "\t", "|")
-_SIGNS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
-
+#: What a title or a remark in the place of the header may look like to the reader.
+_OF_FIRST_LINE = ("stray-quote", "unclosed-quote", "record-too-long")
 _LOOKS_LIKE_DATA = re.compile(r"[+-]?[\d.,]*\d([eE][+-]?\d+)?|\d{4}-\d{2}-\d{2}([T ].*)?")
 
 
@@ -28,10 +30,12 @@ class HeaderMatch:
     """A header row held against a schema.
 
     columns: {field: index of the file's column}, for every field that the file feeds.
+    complete: every required field is fed.
     """
 
     header: Header
     columns: dict[str, int]
+    complete: bool
     errors: tuple[LocatedError, ...]
     warnings: tuple[LocatedError, ...]
 
@@ -44,20 +48,29 @@ class HeaderMatch:
 def match_file(path: Path, schema: EventSchema) -> HeaderMatch:
     """Find the header of the file and match it, with the schema's delimiter or the one that fits.
 
+    Where none feeds all required fields, the errors say why: a header further down, another
+    delimiter, no header at all, or just the labels that are missing.
+
     Raises:
         UnreadableFile: no header could be read at all.
     """
     named = schema.csv.delimiter
-    if named == "auto":
-        matches = [match_header(header, schema) for header in candidate_headers(path, DELIMITERS)]
-        return _best(matches)
-    match = match_header(read_header(path, named), schema)
-    if not match.columns:
-        others = _others(path, named)
-        better = _best([match_header(header, schema) for header in others]) if others else match
-        if not better.errors:
-            return HeaderMatch(match.header, {}, (_wrong_delimiter(match.header, better),), ())
-    return match
+    try:
+        asked = DELIMITERS if named == "auto" else [named]
+        headers = candidate_headers(path, asked, schema.csv)
+    except UnreadableFile as refusal:
+        if refusal.error.code in _OF_FIRST_LINE and (title := _title_row(path, schema, 1)):
+            raise UnreadableFile(title) from None
+        raise
+    best = _best([match_header(header, schema) for header in headers])
+    if best.complete:
+        return best
+    reason = (
+        _title_row(path, schema, best.header.line)
+        or _other_delimiter(path, schema, best)
+        or _one_column(schema, best)
+    )
+    return replace(best, errors=(reason,)) if reason else best
 
 
 def match_header(header: Header, schema: EventSchema) -> HeaderMatch:
@@ -91,7 +104,8 @@ def match_header(header: Header, schema: EventSchema) -> HeaderMatch:
         for index in sorted(unmapped)
         if header.labels[index].strip()
     ]
-    return HeaderMatch(header, columns, tuple(errors), tuple(warnings))
+    complete = all(name in columns for name in _needed(schema))
+    return HeaderMatch(header, columns, complete, tuple(errors), tuple(warnings))
 
 
 def accepted_labels(name: str, field: FieldSpec) -> list[str]:
@@ -105,14 +119,62 @@ def _normal(label: str) -> str:
 
 def _best(matches: Sequence[HeaderMatch]) -> HeaderMatch:
     # The whole file must still fit the delimiter chosen here: the reader checks every record.
-    return max(matches, key=lambda match: (len(match.columns), len(match.header.labels)))
+    return max(
+        matches,
+        key=lambda match: (match.complete, len(match.columns), len(match.header.labels)),
+    )
 
 
-def _others(path: Path, named: str) -> list[Header]:
+def _title_row(path: Path, schema: EventSchema, line: int) -> LocatedError | None:
+    """Whether the file's header stands further down than on `line`, where it must be."""
+    for row in first_rows(path, schema.csv):
+        if row.line > line and match_header(row, schema).complete:
+            above = f"Line {line} stands" if row.line == line + 1 else "Lines stand"
+            message = (
+                f"{above} above the header, which is on line {row.line}. Take out what is above "
+                "it: nothing may stand before the header."
+            )
+            return LocatedError("title-row", message, line=line)
+    return None
+
+
+def _other_delimiter(path: Path, schema: EventSchema, match: HeaderMatch) -> LocatedError | None:
+    """Whether the header makes sense with another delimiter than the schema names."""
+    if schema.csv.delimiter == "auto":
+        return None
     try:
-        return candidate_headers(path, [sign for sign in DELIMITERS if sign != named])
+        others = candidate_headers(path, DELIMITERS, schema.csv)
     except UnreadableFile:
-        return []
+        return None
+    better = _best([match_header(header, schema) for header in others])
+    if not better.complete:
+        return None
+    return LocatedError(
+        "wrong-delimiter",
+        f"The schema says that {SIGNS[match.header.delimiter]} separates cells, but the header "
+        f"only makes sense with {SIGNS[better.header.delimiter]}.",
+        line=match.header.line,
+    )
+
+
+def _one_column(schema: EventSchema, match: HeaderMatch) -> LocatedError | None:
+    """Whether no delimiter that was tried splits the header, though the schema needs it split."""
+    labels = match.header.labels
+    if len(labels) > 1 or not labels[0].strip() or len(_needed(schema)) < 2:
+        return None
+    tried = " or ".join(
+        SIGNS.values() if schema.csv.delimiter == "auto" else [SIGNS[match.header.delimiter]]
+    )
+    return LocatedError(
+        "wrong-delimiter",
+        f"The header is one single column ('{clip(labels[0], 80)}'), whether {tried} separates "
+        f"cells; the schema needs {len(_needed(schema))} columns.",
+        line=match.header.line,
+    )
+
+
+def _needed(schema: EventSchema) -> list[str]:
+    return [name for name, field in schema.fields.items() if field.required and field.in_file]
 
 
 def _bad_labels(header: Header, places: dict[str, list[int]]) -> list[LocatedError]:
@@ -161,8 +223,7 @@ def _missing(header: Header, name: str, field: FieldSpec) -> LocatedError:
 
 def _no_label_matched(header: Header, schema: EventSchema) -> LocatedError:
     shown = ", ".join(f"'{label[:40]}'" for label in header.labels[:8])
-    needed = [name for name, field in schema.fields.items() if field.required and field.in_file]
-    wanted = ", ".join(needed)
+    wanted = ", ".join(_needed(schema))
     if any(_LOOKS_LIKE_DATA.fullmatch(label.strip()) for label in header.labels):
         return LocatedError(
             "no-header",
@@ -177,14 +238,5 @@ def _no_label_matched(header: Header, schema: EventSchema) -> LocatedError:
         "missing-label",
         f"No column of this file ({shown}) feeds a field of {schema.name}. "
         f"The schema needs: {wanted}.",
-        line=header.line,
-    )
-
-
-def _wrong_delimiter(header: Header, better: HeaderMatch) -> LocatedError:
-    return LocatedError(
-        "wrong-delimiter",
-        f"The schema says that {_SIGNS[header.delimiter]} separates cells, but the header only "
-        f"makes sense with {_SIGNS[better.header.delimiter]}.",
         line=header.line,
     )

@@ -13,7 +13,14 @@ from usage_pipeline.intake.archive import write_then_rename
 from usage_pipeline.intake.identity import captured_values
 from usage_pipeline.mapping.frame import write_frame
 from usage_pipeline.mapping.headers import HeaderMatch, match_file
-from usage_pipeline.reading import LocatedError, Records, UnreadableFile
+from usage_pipeline.reading import (
+    SIGNS,
+    Header,
+    LocatedError,
+    Records,
+    UnreadableFile,
+    fitting_delimiters,
+)
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.schema.rules import Rule
 from usage_pipeline.warehouse.connection import Connection
@@ -93,7 +100,7 @@ def _map(
 ) -> MappedFile:
     fields = list(match.columns)
     columns = [match.columns[field] for field in fields]
-    records = Records(source.path, match.header, columns, max_errors=max_errors)
+    records = Records(source.path, match.header, columns, schema.csv, max_errors=max_errors)
     refusal: list[UnreadableFile] = []
     constants = captured | {
         name: field.constant for name, field in schema.fields.items() if field.constant is not None
@@ -104,10 +111,14 @@ def _map(
         write_frame(connection, batches, fields, constants, schema, rules, source.received_at, path)
         if refusal:
             raise refusal[0]
+        if records.lines and records.faulty == records.lines:
+            _refuse_other_delimiter(source.path, match.header, schema)
 
     frame = target(source)
     try:
         write_then_rename(frame, write)
+    except UnreadableFile:
+        raise
     except Exception:
         # DuckDB wraps what the reader raised in an error of its own; the reader's is the reason.
         if refusal:
@@ -123,6 +134,16 @@ def _map(
         records.blank,
         records.faulty,
     )
+
+
+def _refuse_other_delimiter(path: Path, header: Header, schema: EventSchema) -> None:
+    """Not one record fits the header: it may be that the header alone has another delimiter."""
+    for sign in fitting_delimiters(path, header, schema.csv):
+        message = (
+            f"The header has {SIGNS[header.delimiter]} between its cells, the records have "
+            f"{SIGNS[sign]}. Write the whole file with the same sign."
+        )
+        raise UnreadableFile(LocatedError("wrong-delimiter", message, line=header.line))
 
 
 def _remember_refusal(

@@ -1,17 +1,37 @@
 """Bytes -> records, strictly: read exactly as RFC 4180, or refused with line and reason."""
 
-from usage_pipeline.reading.dialect import DELIMITERS, Header, candidate_headers, read_header
+from usage_pipeline.reading.dialect import (
+    DELIMITERS,
+    SIGNS,
+    Header,
+    candidate_headers,
+    cells_in,
+    first_rows,
+    fitting_delimiters,
+    read_header,
+    split_record,
+)
 from usage_pipeline.reading.located_error import LocatedError, UnreadableFile, clip
 from usage_pipeline.reading.reader import Records, raw_records
+from usage_pipeline.reading.source import oversize
+from usage_pipeline.reading.text import Beginning, beginning_of
 
 __all__ = [
     "DELIMITERS",
+    "SIGNS",
+    "Beginning",
     "Header",
     "LocatedError",
     "Records",
     "UnreadableFile",
+    "beginning_of",
     "candidate_headers",
+    "cells_in",
     "clip",
+    "first_rows",
+    "fitting_delimiters",
+    "oversize",
     "raw_records",
     "read_header",
+    "split_record",
 ]

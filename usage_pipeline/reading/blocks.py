@@ -6,19 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from usage_pipeline.reading.encoding import check_mark, find_misencoding, mark_size
+from usage_pipeline.reading.encoding import find_misencoding
 from usage_pipeline.reading.located_error import UnreadableFile
 from usage_pipeline.reading.refusals import (
     Place,
+    doubtful_record,
     misencoded,
     oversized,
     stray_quote,
     unclosed_quote,
 )
 from usage_pipeline.reading.structure import Structure, scan
+from usage_pipeline.reading.text import Text, open_text
+from usage_pipeline.schema import CsvOptions
 
 BLOCK_SIZE = 8 << 20
-MAX_RECORD_SIZE = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,36 +53,35 @@ class Dialect:
 def read_blocks(
     path: Path,
     dialect: Dialect,
+    options: CsvOptions,
     block_size: int = BLOCK_SIZE,
-    max_record_size: int = MAX_RECORD_SIZE,
 ) -> Generator[Block, None, None]:
     """All records of the file in order, header and blank ones included.
 
     The records before a refused place are yielded first, whatever the block size; then
-    UnreadableFile is raised (encoding-error, stray-quote, unclosed-quote). Of several faults
-    the first in the file counts.
+    UnreadableFile is raised (encoding-error, stray-quote, unclosed-quote, record-too-long). Of
+    several faults the first in the file counts. A file that is compressed, too large or written in
+    another encoding may be refused for that (see `open_text`).
     """
     if block_size < 1:
         msg = f"block_size must be at least 1, not {block_size}"
         raise ValueError(msg)
-    with path.open("rb") as file:
-        head = file.read(4)
-        check_mark(head)
-        offset = mark_size(head)
-        file.seek(offset)
-        line, carried = 1, bytearray()
-        final = False
-        while not final:
+    with open_text(path, options) as text:
+        offset, line, carried = text.mark, 1, bytearray()
+        ended = False
+        while not ended:
             data = bytearray(len(carried) + block_size)
             data[: len(carried)] = carried
             with memoryview(data) as view:
-                read = file.readinto(view[len(carried) :])
-            final = read < block_size
-            if final:
+                read = text.fill(view[len(carried) :])
+            ended = read < block_size
+            if ended:
                 del data[len(carried) + read :]
+            # Where the text breaks off at a byte that is none, its last record is incomplete.
+            final = ended and text.fault is None
             structure = scan(data, ord(dialect.delimiter), dialect.cells, final)
             refusal, count = _refusal(
-                data, structure, dialect, max_record_size, final=final, line=line, offset=offset
+                data, structure, dialect, options, text, ended=ended, line=line, offset=offset
             )
             carried = data[structure.consumed :]
             if count:
@@ -95,26 +96,37 @@ def _refusal(
     data: bytearray,
     structure: Structure,
     dialect: Dialect,
-    max_record_size: int,
+    options: CsvOptions,
+    text: Text,
     *,
-    final: bool,
+    ended: bool,
     line: int,
     offset: int,
 ) -> tuple[UnreadableFile | None, int]:
     """The first reason to refuse the file, if there is one, and how many records precede it."""
-    oversize = _oversize(structure, len(data), max_record_size)
-    found = [at for at in (structure.stray_quote, oversize) if at is not None]
+    oversize = _oversize(structure, len(data), options.max_record_size)
+    doubtful = _doubtful(structure, dialect)
+    found = [at for at in (structure.stray_quote, oversize, doubtful) if at is not None]
     at = min(found, default=None)
-    unclosed = at is None and final and structure.open_quote is not None
-    checked = len(data) if final else structure.consumed
-    bad = find_misencoding(
-        data, checked if at is None else at, may_go_on=at is not None and at == oversize
-    )
-    if bad is None and at is None and not unclosed:
+    if at is None:
+        checked = len(data) if ended else structure.consumed
+    else:
+        checked = at + 1 if at == doubtful else at
+    bad = find_misencoding(data, checked, may_go_on=at is not None and at == oversize)
+    undecoded = text.fault if ended and at is None and bad is None else None
+    unclosed = ended and at is None and bad is None and structure.open_quote is not None
+    if bad is not None:
+        position = bad.at
+    elif at is not None:
+        position = at
+    elif undecoded is not None:
+        position = len(data)
+    elif unclosed:
+        # Met at the end of the file, in the record that never ends.
+        position = structure.consumed
+    else:
         return None, len(structure.starts)
 
-    # An unclosed quote is met at the end of the file, in the record that never ends.
-    position = bad.at if bad is not None else at if at is not None else structure.consumed
     starts = np.append(structure.starts, structure.consumed)
     count = int(np.searchsorted(starts, position, side="right")) - 1
     breaks = np.append(structure.breaks_before, structure.line_breaks)
@@ -123,17 +135,32 @@ def _refusal(
         start=int(starts[count]),
         at=position,
         line=line + int(breaks[count]),
-        offset=offset + position,
         delimiter=dialect.delimiter,
         labels=dialect.labels,
     )
     if bad is not None:
-        return misencoded(place, bad.reason), count
-    if at is not None and at == structure.stray_quote:
+        return misencoded(place, bad.reason, offset + position, text.encoding), count
+    if undecoded is not None:
+        return misencoded(place, undecoded.reason, undecoded.at, text.encoding), count
+    if at is None:
+        return unclosed_quote(place, structure.open_quote or 0), count
+    if at == structure.stray_quote:
         return stray_quote(place), count
-    if at is not None:
-        return oversized(place, max_record_size), count
-    return unclosed_quote(place, structure.open_quote or 0), count
+    if at == doubtful:
+        return doubtful_record(place), count
+    return oversized(place, options.max_record_size), count
+
+
+def _doubtful(structure: Structure, dialect: Dialect) -> int | None:
+    """The last byte of the first record that does not fit the header and runs over several lines:
+    its quotes may have swallowed line ends, so that nobody knows where its neighbours begin.
+    """
+    if not structure.quoted_breaks or structure.cells is None or dialect.cells is None:
+        return None
+    total = structure.line_breaks + structure.unterminated
+    spans_lines = np.diff(structure.breaks_before, append=total) > 1
+    found = np.flatnonzero(spans_lines & (structure.cells != dialect.cells))
+    return int(structure.ends[found[0]]) - 1 if found.size else None
 
 
 def _oversize(structure: Structure, size: int, max_record_size: int) -> int | None:

@@ -1,14 +1,22 @@
 """The header of a file, as one delimiter or several would split it."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from usage_pipeline.reading.blocks import Dialect, read_blocks
 from usage_pipeline.reading.located_error import LocatedError, UnreadableFile
+from usage_pipeline.reading.structure import scan
+from usage_pipeline.reading.text import beginning_of
+from usage_pipeline.schema import CsvOptions
 
-DELIMITERS = (",", ";", "\t", "|")
+SIGNS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
+DELIMITERS = tuple(SIGNS)
 _HEADER_BLOCK = 64 << 10
+#: So far down a header is looked for below titles and remarks.
+_FIRST_LINES = 50
 _MAX_HEADER_SIZE = 1 << 20
 
 
@@ -21,26 +29,32 @@ class Header:
     delimiter: str
 
 
-def read_header(path: Path, delimiter: str) -> Header:
-    """The header of the file.
+def read_header(path: Path, delimiter: str, options: CsvOptions) -> Header:
+    """The header of the file, as `delimiter` splits it.
 
-    Raises UnreadableFile: empty-file, or encoding-error, stray-quote, unclosed-quote in the
-    header itself; a header longer than 1 MB counts as an unclosed quote.
+    Raises UnreadableFile: empty-file, too-many-columns, or encoding-error, stray-quote,
+    unclosed-quote, record-too-long in the header itself, which may have 1 MB at most; or what
+    `open_text` refuses.
     """
     if delimiter not in DELIMITERS:
         msg = f"delimiter must be one of {DELIMITERS}, not {delimiter!r}"
         raise ValueError(msg)
-    for block in read_blocks(path, Dialect(delimiter), _HEADER_BLOCK, _MAX_HEADER_SIZE):
+    limit = min(options.max_record_size, _MAX_HEADER_SIZE)
+    bounded = options.model_copy(update={"max_record_size": limit})
+    for block in read_blocks(path, Dialect(delimiter), bounded, _HEADER_BLOCK):
         for index in range(len(block.structure.starts)):
             record = block.record(index)
             if record:
                 line = block.first_line + int(block.structure.breaks_before[index])
-                return Header(split_record(record, delimiter), line, delimiter)
+                labels = split_record(record, delimiter)
+                if len(labels) > options.max_columns:
+                    raise UnreadableFile(_too_many(labels, line, options.max_columns))
+                return Header(labels, line, delimiter)
     message = "The file holds no records. Drop it again with a header and data."
     raise UnreadableFile(LocatedError("empty-file", message))
 
 
-def candidate_headers(path: Path, delimiters: Sequence[str]) -> list[Header]:
+def candidate_headers(path: Path, delimiters: Sequence[str], options: CsvOptions) -> list[Header]:
     """The header as each delimiter would split it, in the order given.
 
     A delimiter under which the header is malformed is left out. Raises the first
@@ -50,12 +64,63 @@ def candidate_headers(path: Path, delimiters: Sequence[str]) -> list[Header]:
     refusals: list[UnreadableFile] = []
     for delimiter in delimiters:
         try:
-            headers.append(read_header(path, delimiter))
+            headers.append(read_header(path, delimiter, options))
         except UnreadableFile as refusal:
             refusals.append(refusal)
     if refusals and not headers:
         raise refusals[0]
     return headers
+
+
+def first_rows(path: Path, options: CsvOptions) -> Iterator[Header]:
+    """Each of the first lines that are not blank, as each delimiter would split it, in order.
+
+    For a look at what stands above a header: a line that a delimiter cannot split is left out,
+    and so is text that is no UTF-8.
+    """
+    content = beginning_of(path, options, _HEADER_BLOCK).content
+    for number, line in enumerate(re.split(rb"\r\n|\r|\n", content)[:_FIRST_LINES], 1):
+        for delimiter in DELIMITERS if line else ():
+            structure = scan(line, ord(delimiter), None, final=True)
+            if structure.stray_quote is None and structure.open_quote is None:
+                with suppress(UnicodeDecodeError):
+                    yield Header(split_record(line, delimiter), number, delimiter)
+
+
+def cells_in(record: bytes, delimiter: str) -> int | None:
+    """How many cells one record has by another delimiter; None where it is malformed by it."""
+    structure = scan(record, ord(delimiter), None, final=True)
+    if structure.stray_quote is not None or structure.cells is None or not structure.cells.size:
+        return None
+    return int(structure.cells[0])
+
+
+def fitting_delimiters(path: Path, header: Header, options: CsvOptions) -> list[str]:
+    """The delimiters by which the records, in a first block of them, fit the header's width."""
+    return [sign for sign in DELIMITERS if _records_fit(path, header, sign, options)]
+
+
+def _records_fit(path: Path, header: Header, delimiter: str, options: CsvOptions) -> bool:
+    width = len(header.labels)
+    try:
+        for block in read_blocks(path, Dialect(delimiter), options):
+            structure = block.structure
+            lines = structure.breaks_before + block.first_line
+            is_data = (structure.starts < structure.ends) & (lines > header.line)
+            if is_data.any():
+                return structure.cells is not None and bool(
+                    (structure.cells[is_data] == width).all()
+                )
+    except UnreadableFile:
+        return False
+    return False
+
+
+def _too_many(labels: Sequence[str], line: int, limit: int) -> LocatedError:
+    message = (
+        f"The header has {len(labels):,} columns; at most {limit:,} are read (csv.max_columns)."
+    )
+    return LocatedError("too-many-columns", message, line)
 
 
 def split_record(record: bytes, delimiter: str) -> tuple[str, ...]:

@@ -1,5 +1,8 @@
-"""UTF-8, checked byte for byte."""
+"""Which encoding a file is in, and UTF-8 checked byte for byte."""
 
+from __future__ import annotations
+
+import codecs
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,29 +10,51 @@ import pyarrow as pa
 
 from usage_pipeline.reading.located_error import LocatedError, UnreadableFile
 
-MARK = b"\xef\xbb\xbf"
-_SAVE_AS = "Save the file as UTF-8 and drop it again."
+MARK = codecs.BOM_UTF8
+#: The longest byte order mark there is.
+MARK_SIZE = 4
+_MARKS = {
+    codecs.BOM_UTF8: "UTF-8",
+    codecs.BOM_UTF32_LE: "UTF-32-LE",
+    codecs.BOM_UTF32_BE: "UTF-32-BE",
+    codecs.BOM_UTF16_LE: "UTF-16-LE",
+    codecs.BOM_UTF16_BE: "UTF-16-BE",
+}
+#: What a file without a mark is in, where the name leaves the order of bytes open.
+_UNMARKED = {"auto": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16-LE", "utf-32": "UTF-32-LE"}
 
 
 @dataclass(frozen=True, slots=True)
 class Misencoding:
-    """The first byte that is not UTF-8 text, and why."""
+    """The first byte that is no text in the file's encoding, and why."""
 
     at: int
     reason: str
 
 
-def mark_size(head: bytes) -> int:
-    """The length of the UTF-8 byte order mark at the start of a file, 0 without one."""
-    return len(MARK) if head.startswith(MARK) else 0
+def plain_name(encoding: str) -> str:
+    """What the schema calls an encoding, as it is called here: `UTF-8`, `CP1252`."""
+    known = encoding if encoding == "auto" else codecs.lookup(encoding).name
+    return _UNMARKED.get(known, known.upper())
 
 
-def check_mark(head: bytes) -> None:
-    """Raise UnreadableFile (encoding-error) if the file says that it is UTF-16 or UTF-32."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        name = "UTF-32" if head == b"\xff\xfe\x00\x00" else "UTF-16"
-        message = f"The file is written in {name} (byte order mark at its start). {_SAVE_AS}"
-        raise UnreadableFile(LocatedError("encoding-error", message, line=1))
+def marked_encoding(head: bytes, named: str) -> tuple[str | None, int]:
+    """The encoding that a byte order mark names, and the mark's size; (None, 0) without one.
+
+    Raises:
+        UnreadableFile: encoding-error for UTF-32, unless it is `named`.
+    """
+    for mark, encoding in _MARKS.items():
+        if head.startswith(mark):
+            # A NUL as the first character of UTF-16 is more likely than UTF-32; both are refused.
+            if encoding.startswith("UTF-32") and not plain_name(named).startswith("UTF-32"):
+                message = (
+                    "The file is written in UTF-32 (byte order mark at its start). "
+                    "Save it as UTF-8 and drop it again."
+                )
+                raise UnreadableFile(LocatedError("encoding-error", message, line=1))
+            return encoding, len(mark)
+    return None, 0
 
 
 def find_misencoding(data: bytearray, size: int, *, may_go_on: bool) -> Misencoding | None:

@@ -5,25 +5,28 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from usage_pipeline.reading.ahead import ahead
-from usage_pipeline.reading.blocks import (
-    BLOCK_SIZE,
-    MAX_RECORD_SIZE,
-    Block,
-    Dialect,
-    read_blocks,
-)
+from usage_pipeline.reading.blocks import BLOCK_SIZE, Block, Dialect, read_blocks
 from usage_pipeline.reading.cells import CellParser
 from usage_pipeline.reading.dialect import Header, split_record
+from usage_pipeline.reading.faults import (
+    FAULTS,
+    LONG,
+    SOUND,
+    Faults,
+    Mask,
+    describe,
+    faults_of,
+    too_long,
+)
 from usage_pipeline.reading.located_error import LocatedError
-from usage_pipeline.reading.structure import Positions
+from usage_pipeline.reading.structure import Positions, Structure
+from usage_pipeline.schema import CsvOptions
 
 # Joining slices costs per slice, taking bytes one by one per byte: this many cost the same.
 _BYTES_PER_EDGE = 200
-_FAULTS = pa.array(["missing-cell", "extra-cell"])
-Mask = NDArray[np.bool_]
+_FAULT_CODES = pa.array(FAULTS)
 
 
 class Records:
@@ -31,8 +34,8 @@ class Records:
 
     `columns` are indexes into `header.labels`; they become the text columns "c0", "c1", ...
     of the batches. After the pass `lines` counts the data records (neither header nor
-    blank), `faulty` those with another number of cells than the header, `blank` the blank
-    lines, `physical_lines` what an editor shows. `errors` are those of the first
+    blank), `faulty` those that cannot be taken for what they say (see `faults`), `blank` the
+    blank lines, `physical_lines` what an editor shows. `errors` are those of the first
     `max_errors` faulty records, `warnings` what is odd but certain.
     """
 
@@ -41,20 +44,21 @@ class Records:
         path: Path,
         header: Header,
         columns: Sequence[int],
+        options: CsvOptions,
         *,
         block_size: int = BLOCK_SIZE,
-        max_record_size: int = MAX_RECORD_SIZE,
         max_errors: int = 1000,
     ) -> None:
-        width = len(header.labels)
+        self._width = width = len(header.labels)
         outside = [column for column in columns if not 0 <= column < width]
         if outside:
             msg = f"columns {outside} are not in a header of {width} cells"
             raise ValueError(msg)
         self._path = path
         self._header = header
+        self._read = sorted(set(columns))
+        self._options = options
         self._block_size = block_size
-        self._max_record_size = max_record_size
         self._max_errors = max_errors
         self._parser = CellParser(header.delimiter, width, columns)
         names = [f"c{index}" for index in range(len(columns))]
@@ -93,7 +97,7 @@ class Records:
         dialect = Dialect(self._header.delimiter, self._header.labels)
         last_line = 0
         unterminated = False
-        blocks = read_blocks(self._path, dialect, self._block_size, self._max_record_size)
+        blocks = read_blocks(self._path, dialect, self._options, self._block_size)
         for block in ahead(blocks):
             structure = block.structure
             found += len(structure.starts)
@@ -118,7 +122,6 @@ class Records:
 
     def _batch(self, block: Block) -> pa.RecordBatch | None:
         structure = block.structure
-        count = len(structure.starts)
         lines = structure.breaks_before + block.first_line
         blank = structure.starts == structure.ends
         is_data = ~blank
@@ -128,25 +131,44 @@ class Records:
             is_data[first] = False
         self._count_blank(lines[blank])
 
-        width = len(self._header.labels)
-        cells = np.full(count, width) if structure.cells is None else structure.cells
-        good = is_data & (cells == width)
         rows = int(np.count_nonzero(is_data))
         self.lines += rows
         if not rows:
             return None
-        lines, cells = lines[is_data], cells[is_data]
+        faults = faults_of(structure, self._width, self._read)
+        columns = self._parse(block, is_data if faults is None else is_data & (faults == SOUND))
+        faults, columns = self._without_long_fields(structure, is_data, faults, columns)
         fault: pa.Array = pa.nulls(rows, pa.string())
-        columns = self._parse(block, good)
-        sound = good[is_data]
-        if not sound.all():
-            self._note_faulty(lines[~sound], cells[~sound])
-            fault = _FAULTS.take(pa.array((cells > width).astype(np.int8), mask=sound))
+        if faults is not None:
+            self._note_faulty(block, faults, np.flatnonzero(is_data & (faults != SOUND)), lines)
+            faults = faults[is_data]
+            sound = faults == SOUND
+            fault = _FAULT_CODES.take(pa.array(faults, mask=sound))
             places = pa.array(np.cumsum(sound) - 1, mask=~sound)
             columns = [column.take(places) for column in columns]
         return pa.RecordBatch.from_arrays(
-            [pa.array(lines), fault, *(_whole(column) for column in columns)], schema=self.schema
+            [pa.array(lines[is_data]), fault, *(_whole(column) for column in columns)],
+            schema=self.schema,
         )
+
+    def _without_long_fields(
+        self,
+        structure: Structure,
+        is_data: Mask,
+        faults: Faults | None,
+        columns: list[pa.ChunkedArray],
+    ) -> tuple[Faults | None, list[pa.ChunkedArray]]:
+        limit = self._options.max_field_length
+        # A record that is not longer than the limit holds no longer cell.
+        if not (structure.ends - structure.starts > limit).any():
+            return faults, columns
+        long = too_long(columns, limit)
+        if long is None:
+            return faults, columns
+        faults = np.full(len(is_data), SOUND, np.int8) if faults is None else faults
+        parsed = np.flatnonzero(is_data & (faults == SOUND))
+        faults[parsed[long]] = LONG
+        return faults, [column.filter(pa.array(~long)) for column in columns]
 
     def _parse(self, block: Block, good: Mask) -> list[pa.ChunkedArray]:
         structure = block.structure
@@ -167,13 +189,15 @@ class Records:
             self._first_blank = int(lines[0])
         self.blank += lines.size
 
-    def _note_faulty(self, lines: Positions, cells: Positions) -> None:
-        self.faulty += lines.size
+    def _note_faulty(
+        self, block: Block, faults: Faults, indexes: Positions, lines: Positions
+    ) -> None:
+        self.faulty += indexes.size
         room = max(0, self._max_errors - len(self.errors))
-        width = len(self._header.labels)
-        for line, count in zip(lines[:room].tolist(), cells[:room].tolist(), strict=True):
-            code = "missing-cell" if count < width else "extra-cell"
-            self.errors.append(LocatedError(code, _cells_message(count, width), line))
+        for index in indexes[:room].tolist():
+            fault = FAULTS[faults[index]]
+            record, line = block.record(index), int(lines[index])
+            self.errors.append(describe(fault, record, line, self._header, self._read))
 
     def _warn(self, unterminated_line: int | None) -> None:
         if self.blank:
@@ -189,9 +213,9 @@ def raw_records(
     path: Path,
     header: Header,
     wanted: Collection[int] | pa.Int64Array,
+    options: CsvOptions,
     *,
     block_size: int = BLOCK_SIZE,
-    max_record_size: int = MAX_RECORD_SIZE,
 ) -> Iterator[tuple[int, bytes]]:
     """The exact bytes, without line end, of the records that start on the wanted lines.
 
@@ -205,7 +229,7 @@ def raw_records(
     if not missing:
         return
     dialect = Dialect(header.delimiter, header.labels)
-    for block in read_blocks(path, dialect, block_size, max_record_size):
+    for block in read_blocks(path, dialect, options, block_size):
         structure = block.structure
         lines = structure.breaks_before + block.first_line
         chosen = np.isin(lines, asked) & (structure.starts < structure.ends)
@@ -233,13 +257,3 @@ def _taken(block: Block, chosen: Mask) -> bytes | memoryview:
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _cells_message(count: int, width: int) -> str:
-    have = "1 cell" if count == 1 else f"{count} cells"
-    advice = (
-        "Add the missing ones"
-        if count < width
-        else "Take the extra ones out, or quote a cell that holds the delimiter"
-    )
-    return f"The record has {have}, the header has {width}. {advice}."

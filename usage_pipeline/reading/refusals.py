@@ -18,7 +18,6 @@ class Place:
     start: int  # where the record starts in `data`
     at: int
     line: int  # the physical line on which the record starts
-    offset: int  # of the byte in the file
     delimiter: str
     labels: tuple[str, ...]
 
@@ -57,13 +56,13 @@ class Place:
         return f"cell {self.cell(at)[0] + 1}" if label is None else f'"{clip(label, _SHORT)}"'
 
 
-def misencoded(place: Place, reason: str) -> UnreadableFile:
-    """A byte that is no UTF-8 text."""
+def misencoded(place: Place, reason: str, offset: int, encoding: str) -> UnreadableFile:
+    """A byte that is no text; `offset` is its place in the file, expanded if it is compressed."""
     message = (
-        f"Not UTF-8: {reason}, at byte offset {place.offset}, line {place.line_of(place.at)}. "
-        "Save the file as UTF-8 and drop it again."
+        f"Not {encoding}: {reason}, at byte offset {offset}, line {place.line_of(place.at)}. "
+        "Save the file as UTF-8 and drop it again, or name its encoding in the schema."
     )
-    return _refuse("encoding-error", message, place)
+    return _refuse_at(place, place.at, "encoding-error", message)
 
 
 def stray_quote(place: Place) -> UnreadableFile:
@@ -76,7 +75,7 @@ def stray_quote(place: Place) -> UnreadableFile:
         f"In {place.named(place.at)}, line {place.line_of(place.at)}, {wrong}, so that it is "
         "doubtful where records end. Put the whole cell in quotes and double each quote in it."
     )
-    return _refuse("stray-quote", message, place, place.value(place.at))
+    return _refuse_at(place, place.at, "stray-quote", message, place.value(place.at))
 
 
 def unclosed_quote(place: Place, opened: int) -> UnreadableFile:
@@ -86,20 +85,36 @@ def unclosed_quote(place: Place, opened: int) -> UnreadableFile:
         f"closed: the record that starts on line {place.line} runs to the end of the file. "
         "Close the quote, or fetch the file again if it was cut off."
     )
-    error = LocatedError("unclosed-quote", message, place.line, place.label(opened))
-    return UnreadableFile(error)
+    return _refuse_at(place, opened, "unclosed-quote", message)
 
 
 def oversized(place: Place, limit: int) -> UnreadableFile:
-    """A record longer than `limit` bytes."""
-    size = f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit} bytes"
+    """A record longer than `limit` bytes; within quotes, most likely because none closes them."""
+    size = f"The record that begins on line {place.line} is longer than {limit:,} bytes"
+    if place.data.count(b'"', place.start, place.at) % 2:
+        opened = place.data.rfind(b'"', place.start, place.at)
+        message = (
+            f"{size}: probably the quote opened in {place.named(opened)} is never closed. Close "
+            "it, or raise csv.max_record_size if the record is meant."
+        )
+        return _refuse_at(place, opened, "unclosed-quote", message)
+    message = f"{size} (csv.max_record_size): probably the file is no CSV."
+    return UnreadableFile(LocatedError("record-too-long", message, place.line))
+
+
+def doubtful_record(place: Place) -> UnreadableFile:
+    """A record of several lines that does not fit the header; `at` is its last byte."""
+    cells, width = place.cell(place.at)[0] + 1, len(place.labels)
+    code = "missing-cell" if cells < width else "extra-cell"
     message = (
-        f"A record longer than {size} begins on line {place.line}: probably a quote that is "
-        "never closed, or a file that is no CSV."
+        f"The record has {cells} cells, the header has {width}, and its quotes run from line "
+        f"{place.line} to line {place.line_of(place.at)}: it is doubtful where it ends, so nothing "
+        "of the file is taken. Correct the record."
     )
-    return UnreadableFile(LocatedError("unclosed-quote", message, place.line))
+    return UnreadableFile(LocatedError(code, message, place.line))
 
 
-def _refuse(code: str, message: str, place: Place, value: str | None = None) -> UnreadableFile:
-    label = place.label(place.at)
-    return UnreadableFile(LocatedError(code, message, place.line, label, value=value))
+def _refuse_at(
+    place: Place, at: int, code: str, message: str, value: str | None = None
+) -> UnreadableFile:
+    return UnreadableFile(LocatedError(code, message, place.line, place.label(at), value=value))

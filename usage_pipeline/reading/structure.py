@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 QUOTE, RETURN, FEED = ord('"'), ord("\r"), ord("\n")
+_SPACE, _DELETE = ord(" "), 0x7F
+#: In UTF-8, the control characters U+0080 to U+009F are this byte and one from 0x80 to 0x9F.
+_LATIN_CONTROL = 0xC2
 
 Positions = NDArray[np.int64]
 Octets = NDArray[np.uint8]
@@ -30,22 +33,28 @@ class Structure:
     unterminated: bool  # the file's last record has no line end
     stray_quote: int | None  # the first byte that breaks the rules of quoting
     open_quote: int | None  # the quote still open at the buffer's end
+    controls: Positions  # control characters other than tabs and line breaks
+    control_cells: Positions  # the index of the cell that holds each
 
     def first(self, count: int) -> "Structure":
         """The same with its first `count` records only."""
         if count == len(self.starts):
             return self
+        consumed = int(self.starts[count])
+        controls = int(np.searchsorted(self.controls, consumed))
         return Structure(
             starts=self.starts[:count],
             ends=self.ends[:count],
             breaks_before=self.breaks_before[:count],
             cells=None if self.cells is None else self.cells[:count],
-            consumed=int(self.starts[count]),
+            consumed=consumed,
             line_breaks=int(self.breaks_before[count]),
             quoted_breaks=self.quoted_breaks,
             unterminated=False,
             stray_quote=self.stray_quote,
             open_quote=self.open_quote,
+            controls=self.controls[:controls],
+            control_cells=self.control_cells[:controls],
         )
 
 
@@ -99,6 +108,8 @@ def scan(data: bytes | bytearray, delimiter: int, expected: int | None, final: b
         breaks_before += np.searchsorted(inner_breaks, starts)
         line_breaks += inner_breaks.size
 
+    controls = _controls(data, raw, marks)
+    controls = controls[: np.searchsorted(controls, consumed)]
     return Structure(
         starts=starts,
         ends=ends,
@@ -110,6 +121,8 @@ def scan(data: bytes | bytearray, delimiter: int, expected: int | None, final: b
         unterminated=bool(unterminated),
         stray_quote=_stray_quote(raw, marks.quotes, delimiter),
         open_quote=open_quote,
+        controls=controls,
+        control_cells=_cells_of(controls, marks.delimiters, starts),
     )
 
 
@@ -164,6 +177,36 @@ def _cells(
                 return None
     before = np.searchsorted(delimiters, starts)
     return np.asarray(np.searchsorted(delimiters, ends) - before + 1, np.int64)
+
+
+def _controls(data: bytes | bytearray, raw: Octets, marks: _Marks) -> Positions:
+    """Control characters, tabs and line breaks left out: they look like nothing, and make two
+    texts that look alike differ.
+    """
+    breaks = sum(
+        part.size for part in (marks.feeds, marks.returns, marks.inner_feeds, marks.inner_returns)
+    )
+    found = []
+    # Counting is several times as fast as looking for positions, and there are hardly ever any.
+    if np.count_nonzero(raw < _SPACE) > breaks + data.count(b"\t"):
+        odd = (raw < _SPACE) & (raw != ord("\t")) & (raw != FEED) & (raw != RETURN)
+        found.append(np.flatnonzero(odd))
+    if data.find(_DELETE) >= 0:
+        found.append(np.flatnonzero(raw == _DELETE))
+    if data.find(_LATIN_CONTROL) >= 0:
+        latin = np.flatnonzero(raw[:-1] == _LATIN_CONTROL)
+        second = raw[latin + 1]
+        found.append(latin[(second >= 0x80) & (second < 0xA0)])
+    return np.sort(np.concatenate(found)) if found else NONE
+
+
+def _cells_of(positions: Positions, delimiters: Positions, starts: Positions) -> Positions:
+    """The index, in its record, of the cell that holds each of `positions`."""
+    if not positions.size:
+        return NONE
+    begins = starts[np.searchsorted(starts, positions, side="right") - 1]
+    before = np.searchsorted(delimiters, positions) - np.searchsorted(delimiters, begins)
+    return np.asarray(before, np.int64)
 
 
 def _stray_quote(raw: Octets, quotes: Positions, delimiter: int) -> int | None:

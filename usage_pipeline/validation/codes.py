@@ -30,8 +30,20 @@ _CATALOGUE = [
     ErrorCode(
         "encoding-error",
         "structure",
-        "Not readable as UTF-8 text",
-        "Save the file as CSV in UTF-8 and drop it again.",
+        "Not text in the file's encoding",
+        "Save the file as CSV in UTF-8 and drop it again, or name its encoding in the schema.",
+    ),
+    ErrorCode(
+        "compression-error",
+        "structure",
+        "A compressed file that cannot be expanded",
+        "Fetch the file again, or save it uncompressed; a .zip may hold one file only.",
+    ),
+    ErrorCode(
+        "file-too-large",
+        "structure",
+        "A file larger than the schema allows",
+        "Split the file, or raise the limit in the schema.",
     ),
     ErrorCode(
         "empty-file",
@@ -64,6 +76,24 @@ _CATALOGUE = [
         "Close the quote in the line named; everything behind it was taken for one cell.",
     ),
     ErrorCode(
+        "record-too-long",
+        "structure",
+        "A record longer than the schema allows",
+        "Look whether the file is CSV at all, or raise csv.max_record_size in the schema.",
+    ),
+    ErrorCode(
+        "field-too-long",
+        "structure",
+        "A cell longer than the schema allows",
+        "Shorten the cell, or raise csv.max_field_length in the schema.",
+    ),
+    ErrorCode(
+        "control-character",
+        "structure",
+        "A control character in a cell",
+        "Take it out: nobody sees it, and it makes two texts that look alike differ.",
+    ),
+    ErrorCode(
         "blank-row",
         "structure",
         "Blank lines",
@@ -80,12 +110,24 @@ _CATALOGUE = [
     ErrorCode(
         "blank-header", "mapping", "The header row is blank", "Name the columns in the first row."
     ),
+    ErrorCode(
+        "too-many-columns",
+        "mapping",
+        "More columns than the schema allows",
+        "Remove columns, or raise csv.max_columns in the schema.",
+    ),
+    ErrorCode(
+        "title-row",
+        "mapping",
+        "Lines above the header",
+        "Take out the lines above the header: it must come first.",
+    ),
     ErrorCode("no-header", "mapping", "No header row", "Add a first row that names the columns."),
     ErrorCode(
         "wrong-delimiter",
         "mapping",
-        "Cells are separated by another sign than the schema says",
-        "Save the file with the delimiter of the schema, or set csv.delimiter to auto.",
+        "Cells are separated by another sign than can be read",
+        "Save the file with the schema's delimiter (auto: comma, semicolon, tab or vertical bar).",
     ),
     ErrorCode(
         "blank-label", "mapping", "A column without a header", "Name the column or remove it."

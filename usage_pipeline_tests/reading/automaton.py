@@ -13,6 +13,17 @@ class Account:
     physical_lines: int = 0
     unterminated_line: int | None = None
 
+    @property
+    def last_is_doubtful(self) -> bool:
+        """It does not fit the header, and its quotes run over several lines."""
+        _, cells, raw = self.records[-1]
+        return len(cells) != len(self.records[0][1]) and (b"\n" in raw or b"\r" in raw)
+
+    def refuse_last(self) -> None:
+        line, cells, _ = self.records.pop()
+        code = "missing-cell" if len(cells) < len(self.records[0][1]) else "extra-cell"
+        self.refusal = (code, line)
+
 
 def first_misencoded(data: bytes) -> int | None:
     nul = data.find(b"\0")
@@ -53,6 +64,9 @@ def account_of(data: bytes, delimiter: bytes) -> Account:
                 account.blanks.append(record_line)
             else:
                 account.records.append((record_line, [*cells, cell], data[record_start:at]))
+                if account.last_is_doubtful:
+                    account.refuse_last()
+                    return account
             state, cell, cells = "start", b"", []
             record_line, record_start = line, at + len(line_end)
         elif state == "closed" or (byte == b'"' and state == "plain"):
@@ -70,4 +84,6 @@ def account_of(data: bytes, delimiter: bytes) -> Account:
         account.records.append((record_line, [*cells, cell], data[record_start:]))
         account.unterminated_line = record_line
         account.physical_lines = line
+        if account.last_is_doubtful:
+            account.refuse_last()
     return account

@@ -1,5 +1,6 @@
 """The block reader and a byte-by-byte automaton say the same of any file."""
 
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +13,15 @@ from hypothesis import strategies as st
 from usage_pipeline.reading import UnreadableFile, raw_records, read_header
 from usage_pipeline.reading import reader as reader_module
 from usage_pipeline_tests.reading.automaton import Account, account_of
-from usage_pipeline_tests.reading.usage_files import read, usage_file
+from usage_pipeline_tests.reading.usage_files import UTF8, read, usage_file
 
 _SOUND = [b",", b",", b'"', b'"', b'""', b"\r", b"\n", b"\n", b"\r\n", b"a", b"b", b" "]
-_SOUND += ["é".encode(), "😀".encode(), b"\xef\xbb\xbf", b";"]
+_SOUND += ["é".encode(), "😀".encode(), b"\xef\xbb\xbf", b";", b"\x1b", "\x85".encode()]
 _BROKEN = [*_SOUND, b"\0", b"\xc3", b"\xe2\x82", b"\xff"]
 _REGULAR = [b"a", b"", b" ", b'"x"', b'"x,y"', b'"p""q"', b'""', b'"l\nm"', b'"\r\n"', b'"\r"']
 _REGULAR += ["é".encode(), '"\ufeff"'.encode(), b'"\n\n"']
+
+CONTROLS = re.compile(b"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")
 
 anything = st.lists(st.sampled_from(_SOUND), max_size=40).map(b"".join)
 misencoded = st.lists(st.sampled_from(_BROKEN), max_size=25).map(b"".join)
@@ -28,7 +31,9 @@ misencoded = st.lists(st.sampled_from(_BROKEN), max_size=25).map(b"".join)
 def mostly_regular(draw: st.DrawFn) -> bytes:
     """A file of two columns with faulty, blank and quoted records and mixed line ends."""
     record = st.lists(st.sampled_from(_REGULAR), min_size=2, max_size=2).map(b",".join)
-    faulty = st.sampled_from([b"a", b"a,b,c", b"a,b,", b"", b"", b'"a,b"', b'"a\nb"', b",,"])
+    faulty = st.sampled_from(
+        [b"a", b"a,b,c", b"a,b,", b"", b"", b"a,\x07", b'"a,b"', b'"a\nb"', b",,"]
+    )
     rare = st.sampled_from([b'a"b,c', b'"a"b,c', b'"a,b', b"\xff,a"])
     kinds = st.sampled_from([record] * 12 + [faulty] * 5 + [rare])
     records = [b"h,i", *draw(st.lists(kinds.flatmap(lambda kind: kind), max_size=12))]
@@ -47,7 +52,7 @@ def check(path: Path, content: bytes, block_size: int) -> None:
     account = account_of(content, b",")
     if not account.records:
         with pytest.raises(UnreadableFile) as refused:
-            read_header(path, ",")
+            read_header(path, ",", UTF8)
         code, line = account.refusal or ("empty-file", None)
         assert (refused.value.error.code, refused.value.error.line) == (code, line)
         return
@@ -69,7 +74,7 @@ def check(path: Path, content: bytes, block_size: int) -> None:
     assert [(error.line, error.code) for error in records.errors] == reading.faults
     assert reading.warnings == expected_warnings(account)
     wanted = [line for line, _, _ in account.records]
-    found = list(raw_records(path, reading.header, wanted, block_size=block_size))
+    found = list(raw_records(path, reading.header, wanted, UTF8, block_size=block_size))
     assert found == [(line, raw) for line, _, raw in account.records]
 
 
@@ -77,7 +82,9 @@ def expected_rows(account: Account) -> list[tuple[int, str | None, tuple[str, ..
     width = len(account.records[0][1])
     rows: list[tuple[int, str | None, tuple[str, ...] | None]] = []
     for line, cells, _ in account.records[1:]:
-        if len(cells) == width:
+        if len(cells) == width and any(CONTROLS.search(cell) for cell in cells):
+            rows.append((line, "control-character", None))
+        elif len(cells) == width:
             rows.append((line, None, tuple(cell.decode() for cell in cells)))
         else:
             rows.append((line, "missing-cell" if len(cells) < width else "extra-cell", None))

@@ -65,13 +65,6 @@ def test_a_nul_byte_is_located(tmp_path: Path, block_size: int) -> None:
     assert "byte offset 11, line 3" in error.message
 
 
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf16_is_named(tmp_path: Path, encoding: str) -> None:
-    error = refusal(usage_file(tmp_path, "\ufeffa,b\n1,2\n".encode(encoding)))
-    assert error.code == "encoding-error"
-    assert "UTF-16" in error.message
-
-
 def test_the_first_of_several_faults_counts(tmp_path: Path) -> None:
     stray_first = usage_file(tmp_path, b'a,b\n1,x"y\n2,\xff\n')
     assert refusal(stray_first).code == "stray-quote"

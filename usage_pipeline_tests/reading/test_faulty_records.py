@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from usage_pipeline.reading import Records, read_header
-from usage_pipeline_tests.reading.usage_files import read, usage_file
+from usage_pipeline_tests.reading.usage_files import UTF8, read, refusal, usage_file
 
 
 def test_a_short_record_is_set_aside_alone(tmp_path: Path) -> None:
@@ -17,7 +17,7 @@ def test_a_short_record_is_set_aside_alone(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("record", [b"3,4,5", b"3,4,", b",,", b'"3",4,"5\n6"'])
+@pytest.mark.parametrize("record", [b"3,4,5", b"3,4,", b",,", b'"3",4,"5,6"'])
 def test_a_long_record_is_set_aside_alone(tmp_path: Path, record: bytes) -> None:
     reading = read(usage_file(tmp_path, b"a,b\n1,2\n" + record + b"\n6,7\n"))
     assert reading.faults == [(3, "extra-cell")]
@@ -52,9 +52,21 @@ def test_errors_are_bounded_but_counts_and_rows_are_complete(
     tmp_path: Path, block_size: int
 ) -> None:
     path = usage_file(tmp_path, b"a,b\n" + b"1,2\n3\n" * 50)
-    header = read_header(path, ",")
-    records = Records(path, header, [0], block_size=block_size, max_errors=7)
+    header = read_header(path, ",", UTF8)
+    records = Records(path, header, [0], UTF8, block_size=block_size, max_errors=7)
     faults = [row for batch in records.batches() for row in batch["fault"].to_pylist()]
     assert [error.line for error in records.errors] == [3, 5, 7, 9, 11, 13, 15]
     assert faults == [None, "missing-cell"] * 50
     assert (records.faulty, records.lines) == (50, 100)
+
+
+@pytest.mark.parametrize("end", [b"\n6,7\n", b""])
+@pytest.mark.parametrize(
+    ("record", "code"), [(b'"3",4,"5\n6"', "extra-cell"), (b'"3\r\n4"', "missing-cell")]
+)
+def test_a_faulty_record_whose_quotes_run_over_lines_refuses_the_file(
+    tmp_path: Path, record: bytes, code: str, end: bytes
+) -> None:
+    error = refusal(usage_file(tmp_path, b"a,b\n1,2\n" + record + end))
+    assert (error.code, error.line) == (code, 3)
+    assert "from line 3 to line 4" in error.message

@@ -84,7 +84,7 @@ def test_a_record_longer_than_allowed_is_refused_where_it_begins(tmp_path: Path)
         path = usage_file(tmp_path, content)
         error = refusal(path, block_size=block_size, max_record_size=2000)
         assert (error.code, error.line) == ("unclosed-quote", 3)
-        assert "longer than 2000 bytes" in error.message
+        assert "longer than 2,000 bytes" in error.message
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r", b""])

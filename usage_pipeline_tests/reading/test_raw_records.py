@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from usage_pipeline.reading import raw_records, read_header
-from usage_pipeline_tests.reading.usage_files import raw, usage_file
+from usage_pipeline_tests.reading.usage_files import UTF8, raw, usage_file
 
 CONTENT = b'\xef\xbb\xbfa,b\r\n1,"x\r\ny"\r2\n\n"3" ,4'
 SOUND = b'a,b\r\n1,"x\r\ny ""z"""\r2\n\n 3 ,\xc3\xa4'
@@ -25,7 +25,7 @@ def test_records_come_in_the_order_of_the_file(tmp_path: Path) -> None:
 def test_wanted_lines_may_be_an_arrow_array(tmp_path: Path) -> None:
     path = usage_file(tmp_path, SOUND)
     wanted = pa.array([4], pa.int64())
-    assert list(raw_records(path, read_header(path, ","), wanted)) == [(4, b"2")]
+    assert list(raw_records(path, read_header(path, ",", UTF8), wanted, UTF8)) == [(4, b"2")]
 
 
 def test_the_header_can_be_had_without_its_byte_order_mark(tmp_path: Path) -> None:

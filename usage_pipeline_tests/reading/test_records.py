@@ -10,16 +10,16 @@ import pytest
 from usage_pipeline.reading import Header, Records, UnreadableFile, read_header
 from usage_pipeline.reading.blocks import Block
 from usage_pipeline.reading.cells import CellParser
-from usage_pipeline_tests.reading.usage_files import read, usage_file
+from usage_pipeline_tests.reading.usage_files import UTF8, read, usage_file
 
 
 def records_of(path: Path, block_size: int = 8 << 20) -> Records:
-    return Records(path, read_header(path, ","), [0], block_size=block_size)
+    return Records(path, read_header(path, ",", UTF8), [0], UTF8, block_size=block_size)
 
 
 def test_batches_have_line_fault_and_one_text_column_per_column_asked(tmp_path: Path) -> None:
     path = usage_file(tmp_path, b"a,b\n1,2\n")
-    batch = next(Records(path, read_header(path, ","), [1, 0]).batches())
+    batch = next(Records(path, read_header(path, ",", UTF8), [1, 0], UTF8).batches())
     assert batch.schema == pa.schema(
         [
             pa.field("line", pa.int64(), nullable=False),
@@ -42,7 +42,7 @@ def test_columns_come_in_the_order_asked(
 @pytest.mark.parametrize("column", [-1, 2])
 def test_a_column_outside_the_header_is_a_wrong_use(tmp_path: Path, column: int) -> None:
     with pytest.raises(ValueError, match="not in a header of 2 cells"):
-        Records(usage_file(tmp_path, b"a,b\n"), Header(("a", "b"), 1, ","), [column])
+        Records(usage_file(tmp_path, b"a,b\n"), Header(("a", "b"), 1, ","), [column], UTF8)
 
 
 @pytest.mark.parametrize("cell", ["", "NULL", "NA", "nan", "#N/A", " ", "007", "1e5", "true"])

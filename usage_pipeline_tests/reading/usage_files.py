@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,12 @@ from usage_pipeline.reading import (
     raw_records,
     read_header,
 )
+from usage_pipeline.schema import CsvOptions
 
 Cells = tuple[str, ...]
+
+#: How most files of the tests are written: as the schema's defaults say.
+UTF8 = CsvOptions()
 
 
 @dataclass
@@ -55,14 +60,16 @@ def read(
     delimiter: str = ",",
     columns: Sequence[int] | None = None,
     block_size: int = 8 << 20,
-    max_record_size: int = 64 << 20,
+    **csv: Any,
 ) -> Reading:
-    """Read the whole file; a refusal behind the header is kept, not raised."""
-    header = read_header(path, delimiter)
+    """Read the whole file; a refusal behind the header is kept, not raised.
+
+    `csv` has the keys of a schema's `csv:`.
+    """
+    options = CsvOptions(**csv)
+    header = read_header(path, delimiter, options)
     chosen = range(len(header.labels)) if columns is None else columns
-    records = Records(
-        path, header, list(chosen), block_size=block_size, max_record_size=max_record_size
-    )
+    records = Records(path, header, list(chosen), options, block_size=block_size)
     reading = Reading(header, [], records)
     try:
         for batch in records.batches():
@@ -77,10 +84,10 @@ def read(
     return reading
 
 
-def refusal(path: Path, delimiter: str = ",", **options: int) -> LocatedError:
+def refusal(path: Path, delimiter: str = ",", **options: Any) -> LocatedError:
     """The error for which the whole file is refused."""
     try:
-        error = read(path, delimiter, **options).refusal  # type: ignore[arg-type]
+        error = read(path, delimiter, **options).refusal
     except UnreadableFile as refused:
         error = refused.error
     if error is None:
@@ -89,4 +96,4 @@ def refusal(path: Path, delimiter: str = ",", **options: int) -> LocatedError:
 
 
 def raw(path: Path, lines: Sequence[int], delimiter: str = ",") -> list[tuple[int, bytes]]:
-    return list(raw_records(path, read_header(path, delimiter), lines))
+    return list(raw_records(path, read_header(path, delimiter, UTF8), lines, UTF8))

@@ -66,7 +66,7 @@ def test_a_good_file_loads(tmp_path: Path) -> None:
         ("window: day", "window: day, where: x", "metrics.total.where", "not yet supported"),
         ("  csv:", "  on_duplicate: keep_last\n  csv:", "on_duplicate", "not yet supported"),
         ("  csv:", "  customers: {file: x}\n  csv:", "customers", "not yet supported"),
-        ("delimiter: auto", "encoding: utf-16", "csv.encoding", "not yet supported"),
+        ("delimiter: auto", "encoding: utf-61", "csv.encoding", "no encoding of that name"),
         ("time_zone: UTC", "time_zone: Berlin", "fields.timestamp.time_zone", "no time zone"),
         ("time_zone: UTC", "format: '%d.%m.%y'", "fields.timestamp.format", "%y"),
         ("minimum: 0", "minimum: [0]", "fields.gb.minimum", ""),

@@ -1,0 +1,170 @@
+"""The bytes of a file, expanded where it is compressed, and never more of them than allowed."""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from io import FileIO
+from pathlib import Path
+from typing import Literal, Protocol, cast
+
+import pyarrow as pa
+
+from usage_pipeline.reading.located_error import LocatedError, UnreadableFile, clip
+from usage_pipeline.schema import CsvOptions
+
+Compression = Literal["gzip", "zstd", "zip"]
+
+#: No text begins like that, whatever its name says. A zstd file may begin with a skippable frame.
+_MAGIC: tuple[tuple[Compression, re.Pattern[bytes]], ...] = (
+    ("gzip", re.compile(rb"\x1f\x8b")),
+    ("zstd", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")),
+    ("zip", re.compile(rb"PK(?:\x03\x04|\x05\x06)")),
+)
+#: Up to this size nothing is a bomb: a short file of equal lines may well shrink to nothing.
+_HARMLESS = 10**6
+_AGAIN = "Fetch the file again, or save it uncompressed."
+
+
+class _Readable(Protocol):
+    def readinto(self, buffer: memoryview, /) -> int: ...
+
+
+class Source:
+    """A file's bytes as if it had never been compressed."""
+
+    def __init__(
+        self, file: _Readable, compression: Compression | None, size: int, options: CsvOptions
+    ) -> None:
+        self.compression = compression
+        self._file = file
+        self._size = size
+        self._options = options
+        self._most = (
+            size
+            if compression is None
+            else min(options.max_expanded_size, max(_HARMLESS, size * options.max_ratio))
+        )
+        self._given = 0
+
+    def fill(self, view: memoryview) -> int:
+        """Fill `view` and return how many bytes that took: fewer only where the file ends.
+
+        Raises:
+            UnreadableFile: compression-error, or file-too-large as soon as too much came out.
+        """
+        filled = 0
+        while filled < len(view):
+            count = self._read(view[filled:])
+            if not count:
+                break
+            filled += count
+            self._given += count
+            if self.compression is not None and self._given > self._most:
+                raise UnreadableFile(self._too_much())
+        return filled
+
+    def _read(self, view: memoryview) -> int:
+        try:
+            return self._file.readinto(view)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk's trouble, not the file's
+            message = (
+                f"The {self.compression} data is damaged or cut behind byte {self._given:,} of "
+                f"what it expands to: {error}. {_AGAIN}"
+            )
+            raise UnreadableFile(LocatedError("compression-error", message)) from None
+
+    def _too_much(self) -> LocatedError:
+        limit = self._options.max_expanded_size
+        if self._most == limit:
+            message = (
+                f"The file expands to more than {limit:,} bytes (csv.max_expanded_size). "
+                "Split it, or raise the limit in the schema."
+            )
+            return LocatedError("file-too-large", message)
+        message = (
+            f"The file expands to more than {self._options.max_ratio:,} times its {self._size:,} "
+            "bytes (csv.max_ratio), as files do that are made to fill a disk. Raise the limit in "
+            "the schema if it is meant."
+        )
+        return LocatedError("compression-error", message)
+
+
+@contextmanager
+def open_source(path: Path, options: CsvOptions) -> Iterator[Source]:
+    """Open a plain, gzip, zstd or zip file; what it begins with tells which, not its name.
+
+    Raises:
+        UnreadableFile: file-too-large, or compression-error for a zip that holds not just one
+            file that can be expanded.
+        OSError: it cannot be opened.
+    """
+    with ExitStack() as opened:
+        file = opened.enter_context(path.open("rb", buffering=0))
+        size = os.fstat(file.fileno()).st_size
+        if problem := oversize(size, options):
+            raise UnreadableFile(problem)
+        compression = _compression(file.read(4))
+        file.seek(0)
+        yield Source(_expanded(file, compression, opened), compression, size, options)
+
+
+def oversize(size: int, options: CsvOptions) -> LocatedError | None:
+    """What is wrong with a file of `size` bytes, before anything of it is read."""
+    if size <= options.max_file_size:
+        return None
+    message = (
+        f"The file has {size:,} bytes; at most {options.max_file_size:,} are taken "
+        "(csv.max_file_size). Split it, or raise the limit in the schema."
+    )
+    return LocatedError("file-too-large", message)
+
+
+def _compression(head: bytes) -> Compression | None:
+    return next((name for name, magic in _MAGIC if magic.match(head)), None)
+
+
+def _expanded(file: FileIO, compression: Compression | None, opened: ExitStack) -> _Readable:
+    if compression is None:
+        return file
+    if compression == "zip":
+        return _member(file, opened)
+    compressed = pa.PythonFile(file, mode="r")
+    stream: _Readable = opened.enter_context(pa.CompressedInputStream(compressed, compression))
+    return stream
+
+
+def _member(file: FileIO, opened: ExitStack) -> _Readable:
+    """The one file in a zip archive; its path in there is nobody's business."""
+    try:
+        archive = opened.enter_context(zipfile.ZipFile(file))
+        # macOS adds a folder of its own with what its Finder knows of each file.
+        members = [
+            member
+            for member in archive.infolist()
+            if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+        ]
+        if problem := _wrong_members(members):
+            raise UnreadableFile(LocatedError("compression-error", problem))
+        return cast(_Readable, opened.enter_context(archive.open(members[0])))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        message = f"The zip archive is damaged or cut: {error}. {_AGAIN}"
+        raise UnreadableFile(LocatedError("compression-error", message)) from None
+
+
+def _wrong_members(members: list[zipfile.ZipInfo]) -> str | None:
+    names = [member.filename for member in members]
+    if "[Content_Types].xml" in names:
+        return "The file is a workbook (.xlsx), not a CSV file. Save the sheet as CSV in UTF-8."
+    if len(members) != 1:
+        shown = ", ".join(clip(name, 40) for name in names[:3]) or "none"
+        return f"The zip archive holds {len(members)} files ({shown}); it must hold just one."
+    if members[0].flag_bits & 1:
+        return "The zip archive is encrypted. Save the file without a password."
+    return None
