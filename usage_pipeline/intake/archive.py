@@ -16,6 +16,8 @@ from typing import BinaryIO
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.intake.identity import shown_name
 from usage_pipeline.intake.look import Look
+from usage_pipeline.reading import oversize
+from usage_pipeline.schema import CsvOptions
 
 BLOCK = 8 << 20
 STAGED_SECONDS = 3600.0
@@ -23,6 +25,10 @@ STAGED_SECONDS = 3600.0
 
 class NotAFile(ValueError):
     """What was handed in is no regular file, or is not there."""
+
+
+class TooLarge(ValueError):
+    """A file that is larger than its schema allows; nothing of it was taken."""
 
 
 def read_in_blocks(file: BinaryIO) -> Iterator[bytes]:
@@ -74,13 +80,17 @@ class Archive:
                         Path(entry.path).unlink()
 
     @contextmanager
-    def stage(self, source: Path, look: Look | None = None) -> Iterator[StoredFile]:
+    def stage(
+        self, source: Path, csv: CsvOptions, look: Look | None = None
+    ) -> Iterator[StoredFile]:
         """Copy `source` into the archive's file system, hashing on the way; gone afterwards.
 
         Args:
+            csv: says how large it may be.
             look: what it must look like, before and after.
 
         Raises:
+            TooLarge: it is larger than that; not a byte was copied.
             NotAFile: it is missing, a directory, a link, a device, cannot be read, or changed
                 while it was read.
         """
@@ -90,6 +100,7 @@ class Archive:
         try:
             with os.fdopen(handle, "wb") as target, _open_regular(source) as file:
                 before = look or Look.of(os.fstat(file.fileno()))
+                refuse_oversize(source, before.size, csv)
                 digest = hashlib.sha256()
                 for block in _blocks_of(source, file):
                     digest.update(block)
@@ -114,6 +125,12 @@ class Archive:
             for folder in (place.parent, place.parent.parent, self.folder.uploads):
                 _sync_folder(folder)
         return place
+
+
+def refuse_oversize(path: Path, size: int, csv: CsvOptions) -> None:
+    """Raise TooLarge where a schema takes no file of `size` bytes."""
+    if problem := oversize(size, csv):
+        raise TooLarge(f"{_shown(path)}: {problem.message}")
 
 
 def write_then_rename(target: Path, write: Callable[[Path], None]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from usage_pipeline.intake.archive import Archive
+from usage_pipeline.intake.archive import Archive, refuse_oversize
 from usage_pipeline.intake.identity import captured_values, identity_of, shown_name, upload_key
 from usage_pipeline.intake.look import Look
 from usage_pipeline.register import Receipt, Register, Upload
@@ -20,7 +21,12 @@ def receive_files(
 
     Raises:
         NotAFile: one of them is none; those before it are received.
+        TooLarge: one of them is larger than the schema allows; none is received.
     """
+    files = list(files)
+    for file in files:
+        with suppress(OSError):  # told where it is opened
+            refuse_oversize(file, file.stat().st_size, schema.csv)
     return [receive_file(file, schema, archive, register, by) for file in files]
 
 
@@ -42,9 +48,10 @@ def receive_file(
 
     Raises:
         NotAFile: it is none, cannot be read, or looks different by now.
+        TooLarge: it is larger than the schema allows.
     """
     name = shown_name(file.name)
-    with archive.stage(file, look) as stored:
+    with archive.stage(file, schema.csv, look) as stored:
         identity = identity_of(stored.sha256, captured_values(schema, name))
         known = register.find_identity(schema.name, identity)
         key = known.upload if known else upload_key(name, identity)

@@ -11,18 +11,20 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from filelock import FileLock, Timeout
 
-from usage_pipeline.intake.archive import Archive, NotAFile
-from usage_pipeline.intake.drop_folder import TAKING, DroppedFile, look_into
+from usage_pipeline.intake.archive import Archive, NotAFile, TooLarge
+from usage_pipeline.intake.drop_folder import FAILED, TAKING, DroppedFile, look_into
 from usage_pipeline.intake.identity import shown_name
 from usage_pipeline.intake.look import Look
+from usage_pipeline.intake.notes import write_note
 from usage_pipeline.intake.receive import receive_file
+from usage_pipeline.reading import oversize
 from usage_pipeline.register import Receipt, Register
 from usage_pipeline.register.drops import Drop
 from usage_pipeline.schema import EventSchema
@@ -42,7 +44,7 @@ Large = Literal["take", "wait", "pass over"]
 class Taken:
     """What became of the files in a drop folder.
 
-    left_alone: {name: why}. large: names of files that were too large.
+    left_alone: {name: why}. large: names of files that were too large for this time.
     waiting: how many more lie there, complete, for the next time.
     """
 
@@ -81,6 +83,9 @@ def take_dropped(
         taken = Taken(left_alone=contents.left_alone, waiting=contents.waiting)
         end = time.monotonic() + seconds
         for number, file in enumerate(contents.complete):
+            if problem := oversize(file.look.size, schema.csv):
+                _keep_out(file, problem.message, taken)
+                continue
             if file.look.size > LARGE and large != "take":
                 taken.large.append(shown_name(file.path.name))
                 if large == "pass over":
@@ -110,10 +115,41 @@ def _take(
 ) -> None:
     try:
         receipt = receive_file(file.path, schema, archive, register, BY, look=file.look)
-    except NotAFile as error:
+    except (NotAFile, TooLarge) as error:
         taken.left_alone[shown_name(file.path.name)] = str(error)
     else:
         taken.receipts.append(receipt)
+
+
+def _keep_out(file: DroppedFile, reason: str, taken: Taken) -> None:
+    """Move a file that may not be taken to `failed/`, with its reason beside it."""
+    folder, name = file.path.parent, shown_name(file.path.name)
+    lines = [
+        f"{name}: not taken. Nothing of it counts.",
+        reason,
+        "What to do: drop it again when that is mended. Until then it is kept beside this note.",
+    ]
+    # The note comes first: after a crash between, the next look finds the file where it was.
+    write_note(folder, name, lines, failed=True)
+    aside = _aside(folder)
+    aside.mkdir(exist_ok=True)
+    try:
+        _link_anew(file.path, folder / FAILED)
+        _remove(file.path, aside, {(name, str(file.look))})
+    except FileNotFoundError:
+        pass  # whoever put it there took it away again
+    aside.rmdir()
+    taken.left_alone[name] = f"moved to {FAILED}/: {reason}"
+
+
+def _link_anew(path: Path, folder: Path) -> None:
+    # A note ends in .txt and replaces what bears its name, so no file that is kept may end so.
+    name = f"{path.name[:60]}-{uuid.uuid4().hex[:8]}.kept"
+    if path.suffix != ".txt":
+        with suppress(FileExistsError):
+            (folder / path.name).hardlink_to(path)
+            return
+    (folder / name).hardlink_to(path)
 
 
 def _finish_what_a_crash_left(folder: Path, schema: EventSchema, register: Register) -> None:
@@ -125,6 +161,7 @@ def _finish_what_a_crash_left(folder: Path, schema: EventSchema, register: Regis
                 path.unlink()
             else:
                 _put_back(path, folder)
+        aside.rmdir()
     _let_go(folder, schema, register)
 
 

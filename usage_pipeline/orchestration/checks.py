@@ -93,6 +93,7 @@ def _result(
         "description": _summary(counts),
         "metadata": {
             "findings": sum(counts.values()),
+            "samples_are": dg.MetadataValue.text(_extent(len(mine), counts, schema)),
             "error_file": dg.MetadataValue.path(error_file),
             **_table("by_code", _by_code(counts)),
             **_table("samples", _samples(mine)),
@@ -124,6 +125,18 @@ def _summary(counts: Counter[str]) -> str:
     if not counts:
         return "Nothing found."
     return "; ".join(f"{CODES[code].title}: {count}" for code, count in counts.most_common())
+
+
+def _extent(kept: int, counts: Counter[str], schema: EventSchema) -> str:
+    """How much of what was found is shown here, and where the rest is."""
+    total = sum(counts.values())
+    if total <= SAMPLES:
+        return "all that was found"
+    where = f"the error file has {'all' if kept == total else f'the first {kept}'}"
+    return (
+        f"the first {min(SAMPLES, kept)} of {total}; {where} (csv.max_errors: "
+        f"{schema.csv.max_errors}), and the frame every bad line (valid = false)"
+    )
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> dict[str, dg.TableMetadataValue]:

@@ -18,7 +18,7 @@ from usage_pipeline.mapping.headers import match_file
 from usage_pipeline.metering import ComputedWindow
 from usage_pipeline.metering.refresh import is_open
 from usage_pipeline.metering.tables import value_type
-from usage_pipeline.reading import UnreadableFile, clip
+from usage_pipeline.reading import UnreadableFile, beginning_of, clip
 from usage_pipeline.register import Upload
 from usage_pipeline.schema import EventSchema, FieldSpec
 from usage_pipeline.validation.check_files import CheckedFile
@@ -64,15 +64,23 @@ def upload_metadata(upload: Upload, original: Path, schema: EventSchema) -> Meta
     Raises:
         OSError: the archived file is gone.
     """
-    with original.open("rb") as file:
-        first = file.read(FIRST_LINES_BYTES).decode("utf-8", errors="replace")
-    return {
+    shown = {
         "dagster/uri": original.as_uri(),
         "file_name": dg.MetadataValue.text(upload.file_name),
         "size_bytes": upload.size,
         "sha256": dg.MetadataValue.text(upload.sha256),
         "received_at": dg.MetadataValue.timestamp(upload.received_at),
-        "first_lines": dg.MetadataValue.text("\n".join(first.splitlines()[:6])),
+    }
+    try:
+        beginning = beginning_of(original, schema.csv, FIRST_LINES_BYTES)
+    except UnreadableFile:
+        return shown  # the check `structure` says why
+    first_lines = beginning.content.decode("utf-8", errors="replace").splitlines()[:6]
+    return {
+        **shown,
+        "encoding": dg.MetadataValue.text(beginning.encoding),
+        "compression": dg.MetadataValue.text(beginning.compression or "none"),
+        "first_lines": dg.MetadataValue.text("\n".join(first_lines)),
         **_header(original, schema),
     }
 
@@ -81,9 +89,8 @@ def _header(original: Path, schema: EventSchema) -> Metadata:
     try:
         header = match_file(original, schema).header
     except UnreadableFile:
-        return {}  # the check `structure` says why
+        return {}  # here too
     return {
-        "encoding": dg.MetadataValue.text("UTF-8"),
         "delimiter": dg.MetadataValue.text(repr(header.delimiter)),
         "header": dg.MetadataValue.text(clip(", ".join(header.labels), 2000)),
     }

@@ -14,6 +14,7 @@ from usage_pipeline.schema import CsvOptions
 
 SIGNS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 DELIMITERS = tuple(SIGNS)
+_OF_A_DELIMITER = ("stray-quote", "unclosed-quote")
 _HEADER_BLOCK = 64 << 10
 #: So far down a header is looked for below titles and remarks.
 _FIRST_LINES = 50
@@ -57,8 +58,8 @@ def read_header(path: Path, delimiter: str, options: CsvOptions) -> Header:
 def candidate_headers(path: Path, delimiters: Sequence[str], options: CsvOptions) -> list[Header]:
     """The header as each delimiter would split it, in the order given.
 
-    A delimiter under which the header is malformed is left out. Raises the first
-    UnreadableFile if none remains.
+    A delimiter by which quotes stand where none may is left out. Raises UnreadableFile: what is
+    wrong by each delimiter alike, or what is wrong by the first if none remains.
     """
     headers: list[Header] = []
     refusals: list[UnreadableFile] = []
@@ -66,6 +67,8 @@ def candidate_headers(path: Path, delimiters: Sequence[str], options: CsvOptions
         try:
             headers.append(read_header(path, delimiter, options))
         except UnreadableFile as refusal:
+            if refusal.error.code not in _OF_A_DELIMITER:
+                raise
             refusals.append(refusal)
     if refusals and not headers:
         raise refusals[0]

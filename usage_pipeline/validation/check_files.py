@@ -19,9 +19,6 @@ from usage_pipeline.validation.suite import RuleResult, SuiteRunner
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import parquet
 
-#: How many findings are kept with their messages; counts and bad lines are always complete.
-MAX_STORED = 10_000
-
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
@@ -47,13 +44,15 @@ def check_files(
     suite: SuiteRunner,
     target: Callable[[SourceFile], Path],
     connection: Connection,
-    max_errors: int = MAX_STORED,
+    max_errors: int,
 ) -> Iterator[CheckedFile]:
     """Check each file by the schema's suite and write its error file.
 
     Args:
         target: where the error file of a file goes.
         connection: a scratch engine that may read the frames.
+        max_errors: how many errors are kept with their messages, and as many warnings; counts and
+            bad lines are always complete.
     """
     for mapped in files:
         checked = _check(mapped, schema, suite, connection, max_errors)

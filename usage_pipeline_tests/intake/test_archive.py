@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.intake import Archive, NotAFile, identity_of, safe_name, upload_key
 from usage_pipeline.intake.archive import write_then_rename
+from usage_pipeline.schema import CsvOptions
 from usage_pipeline_tests.workplace import HEADER, Workplace
 
 ROW = "e1,acme,2024-10-01T10:00:00Z,10,1.5,us-east"
@@ -83,7 +84,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken(
     monkeypatch.setattr("usage_pipeline.intake.archive.read_in_blocks", read_and_grow)
     with (
         pytest.raises(NotAFile, match="changed while it was read"),
-        Archive(DataFolder(tmp_path / "data")).stage(growing),
+        Archive(DataFolder(tmp_path / "data")).stage(growing, CsvOptions()),
     ):
         pass
 

@@ -563,3 +563,85 @@ def test_nothing_is_lost_or_doubled_in_whatever_order_things_happen() -> None:
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
+
+
+class TestTooLarge:
+    """A file that is larger than `csv.max_file_size` may not be taken at all."""
+
+    @pytest.fixture(autouse=True)
+    def _small(self, work: Workplace) -> None:
+        at_most(work, "10")
+
+    def test_it_is_moved_to_failed_with_its_reason(self, work: Workplace) -> None:
+        drop(work, "big.csv", "0123456789\n")
+        left = take(work).left_alone
+        assert left["big.csv"].startswith("moved to failed/: The file has 11 bytes; at most 10")
+        assert names_in(drop_place(work)) == ["failed"]
+        assert names_in(drop_place(work) / "failed") == ["big.csv", "big.csv.txt"]
+        assert (drop_place(work) / "failed" / "big.csv").read_text() == "0123456789\n"
+        note = (drop_place(work) / "failed" / "big.csv.txt").read_text()
+        assert "csv.max_file_size" in note
+        assert "What to do" in note
+
+    def test_nothing_of_it_is_archived_or_registered(self, work: Workplace) -> None:
+        drop(work, "big.csv", "0123456789\n")
+        take(work)
+        assert archived(work) == []
+        assert states(work) == []
+
+    def test_it_stops_no_other_file(self, work: Workplace) -> None:
+        drop(work, "big.csv", "0123456789\n", rested=40)
+        drop(work, "small.csv", "a\n", rested=30)
+        take(work)
+        assert archived(work) == ["a\n"]
+
+    def test_another_one_of_its_name_does_not_replace_it(self, work: Workplace) -> None:
+        for content in ("first, too large\n", "second, too large\n"):
+            drop(work, "big.csv", content)
+            take(work)
+        kept = [path for path in (drop_place(work) / "failed").iterdir() if path.suffix != ".txt"]
+        assert sorted(path.read_text() for path in kept) == [
+            "first, too large\n",
+            "second, too large\n",
+        ]
+
+    def test_the_note_on_another_file_never_replaces_it(self, work: Workplace) -> None:
+        drop(work, "a.csv.txt", "too large, and called as a note\n")
+        take(work)
+        drop(work, "a.csv", "also too large\n")
+        take(work)
+        kept = [path for path in (drop_place(work) / "failed").iterdir() if path.suffix == ".kept"]
+        assert [path.read_text() for path in kept] == ["too large, and called as a note\n"]
+
+    def test_it_is_taken_when_the_limit_is_raised_and_it_is_dropped_again(
+        self, work: Workplace
+    ) -> None:
+        drop(work, "big.csv", "0123456789\n")
+        take(work)
+        at_most(work, "1MB")
+        kept = drop_place(work) / "failed" / "big.csv"
+        kept.rename(drop_place(work) / "big.csv")
+        take(work)
+        assert archived(work) == ["0123456789\n"]
+
+    def test_a_crash_at_any_step_loses_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def crash(work: Workplace, step: int) -> bool:
+            at_most(work, "10")
+            drop(work, "big.csv", "0123456789\n")
+            killed = killed_at(step, work.data, lambda: take(work))
+            take(work)
+            failed = drop_place(work) / "failed"
+            assert "0123456789\n" in {path.read_text() for path in failed.glob("big.csv*")}
+            assert (failed / "big.csv.txt").exists()
+            assert names_in(drop_place(work)) == ["failed"]
+            return killed
+
+        assert steps_until_the_end(monkeypatch, crash) > 5
+
+
+def at_most(work: Workplace, size: str) -> None:
+    """Describe `api_usage` with a limit on the size of its files."""
+    shipped = work.defs / "api_usage" / "defs.yaml"
+    kept = [line for line in shipped.read_text().splitlines() if not line.startswith("  csv:")]
+    kept.insert(kept.index("  metrics:"), f"  csv: {{max_file_size: {size}}}")
+    work.describe("api_usage", "\n".join(kept) + "\n")
