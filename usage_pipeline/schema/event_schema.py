@@ -26,7 +26,7 @@ def _exact_number(value: Any) -> Any:
     """Read a YAML number as the decimal typed: 0.1 is one tenth, not its nearest double."""
     if isinstance(value, bool):
         raise ValueError("a number is expected, not true or false")
-    if isinstance(value, int | float | str):
+    if isinstance(value, int | float | str | Decimal):
         try:
             number = Decimal(str(value))
         except ArithmeticError:

@@ -11,6 +11,7 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -93,14 +94,17 @@ def load_schema(file: Path) -> EventSchema | None:
     Raises:
         InvalidSchema: naming file, line, key and what is allowed for every mistake.
     """
-    text = file.read_text(encoding="utf-8")
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
+        text = file.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=_Loader)
+        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader with less in it
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         message = f"not valid YAML: {error.problem or error}"
         raise InvalidSchema([SchemaProblem(_shown(file), line, "yaml", message)]) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        message = f"not valid YAML in UTF-8: {error}"
+        raise InvalidSchema([SchemaProblem(_shown(file), 1, "yaml", message)]) from None
     if not isinstance(document, dict) or document.get("type") != COMPONENT_TYPE:
         return None
     lines = dict(_key_lines(root))
@@ -134,6 +138,27 @@ def parse_schema(attributes: Any, prefix: KeyPath = ()) -> EventSchema:
     if problems:
         raise _Problems([((*prefix, *path), message) for path, message in problems])
     return schema
+
+
+class _Loader(yaml.SafeLoader):
+    """Fractions stay exact, and days stay text for the models to judge: an impossible one would
+    end the loading without saying where.
+    """
+
+
+def _as_typed(_loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    return str(node.value)
+
+
+def _exact(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal | float:
+    try:
+        return Decimal(node.value.replace("_", ""))
+    except ArithmeticError:
+        return float(loader.construct_yaml_float(node))  # .inf, .nan, 1:30.5
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", _exact)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _as_typed)
 
 
 class _Problems(ValueError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,12 +31,14 @@ class WarehouseBusy(RuntimeError):
 def wait_seconds() -> float:
     """How long to wait for the warehouse; `USAGE_PIPELINE_LOCK_WAIT` (seconds) changes it."""
     given = os.environ.get("USAGE_PIPELINE_LOCK_WAIT", "")
-    try:
-        return float(given) if given else WAIT_SECONDS
-    except ValueError:
+    if not given:
+        return WAIT_SECONDS
+    # What float() takes beyond that, such as -1 and nan, would wait for ever.
+    if not re.fullmatch(r"\d+(\.\d+)?", given):
         raise WrongSetting(
             f"USAGE_PIPELINE_LOCK_WAIT={given}: write a number of seconds, such as 60."
-        ) from None
+        )
+    return float(given)
 
 
 @contextmanager

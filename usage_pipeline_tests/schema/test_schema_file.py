@@ -84,6 +84,11 @@ def test_a_good_file_loads(tmp_path: Path) -> None:
         ("type: string", "type: string, required: false", "fields.customer_id", "always required"),
         ("    gb:", "    line:", "fields.line", "column of the pipeline"),
         ("  name: calls", "  name: Calls!", "name", ""),
+        ("  kind: events", "  start: 2024-13-45", "start", "is not a day"),
+        ("delimiter: auto", "max_file_size: 5 apples", "csv.max_file_size", "64MB"),
+        ("delimiter: auto", "encoding: utf-7", "csv.encoding", "cannot be read in it"),
+        ("delimiter: auto", "thousands_sign: '.'", "csv.thousands_sign", "cannot be both"),
+        ("minimum: 0", "minimum: .inf", "fields.gb.minimum", "not a finite number"),
         ("window: day", "window: hour, time_zone: Australia/Lord_Howe", "metrics.total", "overlap"),
         ("  name: calls", "  name: main", "name", "warehouse's own"),
         ("total: {", "ingestion_table: {", "metrics.ingestion_table", "cannot name a metric"),
@@ -132,9 +137,17 @@ def test_two_files_cannot_give_one_name(tmp_path: Path) -> None:
         load_schemas(tmp_path)
 
 
-def test_a_bound_keeps_the_digits_that_were_typed(tmp_path: Path) -> None:
+def test_a_file_that_is_no_utf8_is_told(tmp_path: Path) -> None:
     file = tmp_path / "defs.yaml"
-    file.write_text(GOOD.replace("minimum: 0", "minimum: '0.100000000000000001'"))
+    file.write_bytes(GOOD.encode() + "# Gebühr".encode("latin-1"))
+    with pytest.raises(InvalidSchema, match=r"defs.yaml:1: yaml: not valid YAML in UTF-8"):
+        load_schema(file)
+
+
+@pytest.mark.parametrize("written", ["0.100000000000000001", "'0.100000000000000001'"])
+def test_a_bound_keeps_the_digits_that_were_typed(tmp_path: Path, written: str) -> None:
+    file = tmp_path / "defs.yaml"
+    file.write_text(GOOD.replace("minimum: 0", f"minimum: {written}"))
     schema = load_schema(file)
     assert schema is not None
     assert str(schema.fields["gb"].minimum) == "0.100000000000000001"

@@ -10,7 +10,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from usage_pipeline.warehouse import Warehouse, WarehouseBusy, literal, quoted, scratch_connection
+from usage_pipeline.warehouse import (
+    Warehouse,
+    WarehouseBusy,
+    WrongSetting,
+    literal,
+    quoted,
+    scratch_connection,
+)
+from usage_pipeline.warehouse.lock import wait_seconds
 from usage_pipeline_tests.workplace import Workplace
 
 HOLD = """
@@ -137,3 +145,10 @@ def test_a_data_folder_may_be_called_anything(
     assert row["state"] == "ingested"
     assert work.listing("events", "--schema", "api_usage")[0]["region"] == "us-east"
     assert work.run("verify").exit_code == 0
+
+
+@pytest.mark.parametrize("wait", ["-1", "nan", "soon"])
+def test_a_wait_that_would_never_end_is_refused(monkeypatch: pytest.MonkeyPatch, wait: str) -> None:
+    monkeypatch.setenv("USAGE_PIPELINE_LOCK_WAIT", wait)
+    with pytest.raises(WrongSetting, match="USAGE_PIPELINE_LOCK_WAIT"):
+        wait_seconds()
