@@ -14,6 +14,7 @@ from usage_pipeline.reading import (
     Header,
     LocatedError,
     UnreadableFile,
+    beginning_of,
     candidate_headers,
     clip,
     first_rows,
@@ -22,6 +23,7 @@ from usage_pipeline.schema import EventSchema, FieldSpec
 
 #: What a title or a remark in the place of the header may look like to the reader.
 _OF_FIRST_LINE = ("stray-quote", "unclosed-quote", "record-too-long")
+_LONGEST_LINE = 64 << 10
 _LOOKS_LIKE_DATA = re.compile(r"[+-]?[\d.,]*\d([eE][+-]?\d+)?|\d{4}-\d{2}-\d{2}([T ].*)?")
 
 
@@ -54,23 +56,22 @@ def match_file(path: Path, schema: EventSchema) -> HeaderMatch:
     Raises:
         UnreadableFile: no header could be read at all.
     """
-    named = schema.csv.delimiter
     try:
-        asked = DELIMITERS if named == "auto" else [named]
-        headers = candidate_headers(path, asked, schema.csv)
+        headers = candidate_headers(path, _asked(schema), schema.csv)
     except UnreadableFile as refusal:
-        if refusal.error.code in _OF_FIRST_LINE and (title := _title_row(path, schema, 1)):
-            raise UnreadableFile(title) from None
-        raise
+        if refusal.error.code not in _OF_FIRST_LINE:
+            raise
+        reason = _title_row(path, schema, 1) or _unsplit_line(path, schema, refusal.error.line)
+        raise UnreadableFile(reason or refusal.error) from None
     best = _best([match_header(header, schema) for header in headers])
     if best.complete:
         return best
     reason = (
         _title_row(path, schema, best.header.line)
         or _other_delimiter(path, schema, best)
-        or _one_column(schema, best)
+        or _one_column(schema, best.header.labels, best.header.line)
     )
-    return replace(best, errors=(reason,)) if reason else best
+    return replace(best, errors=(reason,), warnings=()) if reason else best
 
 
 def match_header(header: Header, schema: EventSchema) -> HeaderMatch:
@@ -102,7 +103,7 @@ def match_header(header: Header, schema: EventSchema) -> HeaderMatch:
             column=header.labels[index],
         )
         for index in sorted(unmapped)
-        if header.labels[index].strip()
+        if columns and header.labels[index].strip()
     ]
     complete = all(name in columns for name in _needed(schema))
     return HeaderMatch(header, columns, complete, tuple(errors), tuple(warnings))
@@ -157,20 +158,31 @@ def _other_delimiter(path: Path, schema: EventSchema, match: HeaderMatch) -> Loc
     )
 
 
-def _one_column(schema: EventSchema, match: HeaderMatch) -> LocatedError | None:
+def _unsplit_line(path: Path, schema: EventSchema, line: int | None) -> LocatedError | None:
+    """Whether the header, malformed as it is, holds no delimiter that was tried."""
+    if line is None:
+        return None
+    lines = beginning_of(path, schema.csv, _LONGEST_LINE).content.decode(errors="replace")
+    text = re.split(r"\r\n|\r|\n", lines)[line - 1]
+    tried = any(sign in text for sign in _asked(schema))
+    return None if tried else _one_column(schema, [text], line)
+
+
+def _one_column(schema: EventSchema, labels: Sequence[str], line: int) -> LocatedError | None:
     """Whether no delimiter that was tried splits the header, though the schema needs it split."""
-    labels = match.header.labels
     if len(labels) > 1 or not labels[0].strip() or len(_needed(schema)) < 2:
         return None
-    tried = " or ".join(
-        SIGNS.values() if schema.csv.delimiter == "auto" else [SIGNS[match.header.delimiter]]
-    )
+    tried = " or ".join(SIGNS[sign] for sign in _asked(schema))
     return LocatedError(
         "wrong-delimiter",
         f"The header is one single column ('{clip(labels[0], 80)}'), whether {tried} separates "
         f"cells; the schema needs {len(_needed(schema))} columns.",
-        line=match.header.line,
+        line=line,
     )
+
+
+def _asked(schema: EventSchema) -> Sequence[str]:
+    return DELIMITERS if schema.csv.delimiter == "auto" else [schema.csv.delimiter]
 
 
 def _needed(schema: EventSchema) -> list[str]:
