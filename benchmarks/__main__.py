@@ -1,5 +1,5 @@
-"""Time and peak memory of `usage-pipeline ingest`, beside bare DuckDB on the same file; then how
-long a dropped file takes to its metric values.
+"""Strict reading beside DuckDB's reader; time and peak memory of `usage-pipeline ingest`, beside
+bare DuckDB on the same file; then how long a dropped file takes to its metric values.
 
 Figures from one run are to be read as ratios: the machine may be busy. Sizes are arguments, in
 rows: `python -m benchmarks 1000000`.
@@ -7,14 +7,12 @@ rows: `python -m benchmarks 1000000`.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.measure import Measured, measure
+from benchmarks.strict_reading import measure_large_file, measure_strict_reading
 from benchmarks.usage_file import HEADER, small_files, write_usage_file
 from benchmarks.watched_folder import measure_watched_folder
 
@@ -38,34 +36,13 @@ connection.close()
 """
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Wall time and peak resident memory of a process."""
-
-    seconds: float
-    megabytes: float
-
-    def __str__(self) -> str:
-        return f"{self.seconds:6.1f} s  {self.megabytes:6.0f} MB"
-
-
-def measure(*command: str, data: Path) -> Measured:
-    """Run a command to its end; it must succeed."""
-    begin = time.monotonic()
-    environment = {**os.environ, "USAGE_PIPELINE_DATA": str(data)}
-    environment.pop("DAGSTER_HOME", None)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603
-    _, status, used = os.wait4(process.pid, 0)
-    if status != 0:
-        raise SystemExit(f"{' '.join(command)} failed")
-    return Measured(time.monotonic() - begin, used.ru_maxrss / 1024)
-
-
 def main() -> None:
     sizes = [int(size) for size in sys.argv[1:]] or list(DEFAULT_SIZES)
     program = str(Path(sys.executable).parent / "usage-pipeline")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
+        measure_strict_reading(work)
+        measure_large_file(work)
         for rows in sizes:
             file = work / f"{rows}.csv"
             write_usage_file(file, rows)
