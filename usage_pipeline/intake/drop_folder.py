@@ -156,7 +156,8 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _ends_a_line(handle: int, size: int) -> bool:
-    return size > 0 and os.pread(handle, 1, size - 1) in (b"\n", b"\r")
+    last = os.pread(handle, 2, max(0, size - 2))
+    return last[-1:] in (b"\n", b"\r") or last in (b"\n\0", b"\r\0")  # the latter in UTF-16
 
 
 def _is_open_for_writing(handle: int) -> bool:

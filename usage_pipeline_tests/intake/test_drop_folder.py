@@ -137,9 +137,12 @@ class TestRest:
             "young.csv": "it ends within a line; taken when it has rested for 10 s"
         }
 
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
     @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-    def test_a_file_that_ends_with_a_line_need_not_wait(self, tmp_path: Path, end: str) -> None:
-        put(tmp_path, "a.csv", rested=3).write_bytes(b"a" + end.encode())
+    def test_a_file_that_ends_with_a_line_need_not_wait(
+        self, tmp_path: Path, end: str, encoding: str
+    ) -> None:
+        put(tmp_path, "a.csv", rested=3).write_bytes(f"a{end}".encode(encoding))
         rest(tmp_path / "a.csv", 3)
         assert complete(look_into(tmp_path)) == ["a.csv"]
 
