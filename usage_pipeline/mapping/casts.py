@@ -13,12 +13,16 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from usage_pipeline.mapping.numbers import (
+    PLAIN_SIGNS,
+    NumberSigns,
     boolean_value,
     decimal_problem,
     decimal_value,
     integer_problem,
     integer_value,
     literal,
+    plain_decimal,
+    plain_integer,
 )
 from usage_pipeline.mapping.timestamps import (
     EPOCH_FORMATS,
@@ -76,22 +80,27 @@ class Cast:
         return f"CASE WHEN {value} IS NULL AND {self.cell} IS NOT NULL THEN {self.problem} END"
 
 
-def cast(field: FieldSpec, cell: str, *, earliest: datetime, latest: datetime) -> Cast:
+def cast(
+    field: FieldSpec,
+    cell: str,
+    *,
+    earliest: datetime,
+    latest: datetime,
+    signs: NumberSigns = PLAIN_SIGNS,
+) -> Cast:
     """How `cell`, an SQL expression of type VARCHAR, NULL for no value, is read as `field`.
 
     `earliest` and `latest` (aware) bound the instants that count: clock changes of the field's
     time zone are known between them. A local time beyond reads as an instant beyond, maybe not as
-    the true one, so the caller must refuse it. Select from `with_steps`, on a connection with
+    the true one, so the caller must refuse it. `signs` is how the file writes numbers; a number
+    that is not from the file is plain. Select from `with_steps`, on a connection with
     `SET TimeZone='UTC'`.
     """
     if field.type == "timestamp":
         return _timestamp(field, cell, earliest, latest)
+    if field.numeric:
+        return _number(field, cell, signs if field.in_file else PLAIN_SIGNS)
     kind = sql_type(field)
-    if field.type == "integer":
-        return Cast(kind, cell, integer_value(cell), integer_problem(cell))
-    if field.type == "decimal":
-        value = decimal_value(cell, field.precision, field.scale)
-        return Cast(kind, cell, value, decimal_problem(cell))
     if field.type == "boolean":
         return Cast(kind, cell, boolean_value(cell), literal("type-error"))
     return Cast(kind, cell, cell, "NULL")
@@ -114,6 +123,21 @@ def sql_type(field: FieldSpec) -> str:
     if field.type == "decimal":
         return f"DECIMAL({field.precision},{field.scale})"
     return _SQL_TYPES[field.type]
+
+
+def _number(field: FieldSpec, cell: str, signs: NumberSigns) -> Cast:
+    whole = field.type == "integer"
+    plain = plain_integer(cell, signs) if whole else plain_decimal(cell, signs)
+    text, steps = cell, []
+    if plain != cell:
+        text = _identifier(f"plain: {cell} as {field.type} with {signs}")
+        steps.append((text, plain))
+    if whole:
+        value, problem = integer_value(text), integer_problem(text)
+    else:
+        value = decimal_value(text, field.precision, field.scale)
+        problem = decimal_problem(text)
+    return Cast(sql_type(field), cell, value, problem, tuple(steps))
 
 
 def _timestamp(field: FieldSpec, cell: str, earliest: datetime, latest: datetime) -> Cast:

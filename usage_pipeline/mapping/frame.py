@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from usage_pipeline.mapping.casts import Cast, cast, with_steps
+from usage_pipeline.mapping.numbers import NumberSigns
 from usage_pipeline.schema import EventSchema, FieldSpec
 from usage_pipeline.schema.rules import DEFAULT_FUTURE_LIMIT, Rule
 from usage_pipeline.warehouse.connection import Connection
@@ -132,10 +133,11 @@ def _text_of(
 
 
 def _casts(schema: EventSchema, received_at: datetime) -> Iterator[tuple[str, Cast]]:
+    signs = NumberSigns(schema.csv.decimal_sign, schema.csv.thousands_sign)
     for name, field in schema.fields.items():
         earliest, latest = _known_span(name, field, schema, received_at)
         text = quoted(_text_name(name))
-        yield name, cast(field, text, earliest=earliest, latest=latest)
+        yield name, cast(field, text, earliest=earliest, latest=latest, signs=signs)
 
 
 def _known_span(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from usage_pipeline.reading import (
     DELIMITERS,
@@ -26,6 +27,9 @@ _OF_FIRST_LINE = ("stray-quote", "unclosed-quote", "record-too-long")
 _LONGEST_LINE = 64 << 10
 _LOOKS_LIKE_DATA = re.compile(r"[+-]?[\d.,]*\d([eE][+-]?\d+)?|\d{4}-\d{2}-\d{2}([T ].*)?")
 
+#: By a label that the schema lists, by the field's name, or by one of them but for case and space.
+Matched = Literal["label", "name", "spelling"]
+
 
 @dataclass(frozen=True, slots=True)
 class HeaderMatch:
@@ -33,6 +37,7 @@ class HeaderMatch:
 
     columns: {field: index of the file's column}, for every field that the file feeds.
     complete: every required field is fed.
+    matched: {field: how its header was recognised}.
     """
 
     header: Header
@@ -40,6 +45,7 @@ class HeaderMatch:
     complete: bool
     errors: tuple[LocatedError, ...]
     warnings: tuple[LocatedError, ...]
+    matched: dict[str, Matched]
 
     @property
     def mapping(self) -> dict[str, str]:
@@ -106,12 +112,22 @@ def match_header(header: Header, schema: EventSchema) -> HeaderMatch:
         if columns and header.labels[index].strip()
     ]
     complete = all(name in columns for name in _needed(schema))
-    return HeaderMatch(header, columns, complete, tuple(errors), tuple(warnings))
+    matched = {
+        name: _how_matched(header.labels[index], name, schema.fields[name])
+        for name, index in columns.items()
+    }
+    return HeaderMatch(header, columns, complete, tuple(errors), tuple(warnings), matched)
 
 
 def accepted_labels(name: str, field: FieldSpec) -> list[str]:
     """The labels a field takes, normalised: those listed, in order, and its own name."""
     return list(dict.fromkeys(_normal(label) for label in [*field.from_, name]))
+
+
+def _how_matched(written: str, name: str, field: FieldSpec) -> Matched:
+    if written in field.from_:
+        return "label"
+    return "name" if written == name else "spelling"
 
 
 def _normal(label: str) -> str:

@@ -6,16 +6,63 @@ cannot be read; no expression raises, whatever the text is.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 #: What is trimmed from numbers, timestamps and booleans: spaces and tabs, nothing else.
 BLANKS = " \t"
 
 _WHOLE = "[+-]?[0-9]+"
-_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_EXPONENT = "(?:[eE][+-]?[0-9]+)?"
+_NUMBER = rf"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+){_EXPONENT}"
 #: Also matches a text without any digit.
 _NUMBER_PARTS = r"^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?$"
 
 # Quoted, with a colon: in a lambda, a column of the same name would win over the parameter.
 _PARTS, _SHIFTED = '"cast:parts"', '"cast:number"'
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSigns:
+    """What numbers are written with: before a fraction, and, if ever, between three digits."""
+
+    decimal: str = "."
+    thousands: str | None = None
+
+
+#: How every number is read in the end, and how the schema itself writes them.
+PLAIN_SIGNS = NumberSigns()
+
+
+def plain_integer(cell: str, signs: NumberSigns) -> str:
+    """The whole number in `cell`, written with `signs`, as text in digits; NULL for other text."""
+    if signs.thousands is None:
+        return cell
+    return _rewritten(cell, f"[+-]?{_whole_part(signs)}", signs)
+
+
+def plain_decimal(cell: str, signs: NumberSigns) -> str:
+    """The number in `cell`, written with `signs`, as text in `PLAIN_SIGNS`; NULL for other text."""
+    if signs == PLAIN_SIGNS:
+        return cell
+    point = f"[{signs.decimal}]"
+    digits = f"(?:{_whole_part(signs)}(?:{point}[0-9]*)?|{point}[0-9]+)"
+    return _rewritten(cell, f"[+-]?{digits}{_EXPONENT}", signs)
+
+
+def _whole_part(signs: NumberSigns) -> str:
+    if signs.thousands is None:
+        return "[0-9]+"
+    return f"(?:[0-9]+|[0-9]{{1,3}}(?:[{signs.thousands}][0-9]{{3}})+)"
+
+
+def _rewritten(cell: str, shape: str, signs: NumberSigns) -> str:
+    # In this order: the thousands sign may be the very point that is put in.
+    text = cell
+    if signs.thousands is not None:
+        text = f"replace({text}, {literal(signs.thousands)}, '')"
+    if signs.decimal != ".":
+        text = f"replace({text}, {literal(signs.decimal)}, '.')"
+    return f"CASE WHEN {matches(cell, blanks_around(shape))} THEN {text} END"
 
 
 def integer_value(cell: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from usage_pipeline.schema.event_schema import EventSchema, FieldSpec, FieldType
+from usage_pipeline.schema.event_schema import CsvOptions, EventSchema, FieldSpec, FieldType
 from usage_pipeline.warehouse.sql import literal, quoted
 
 DEFAULT_FUTURE_LIMIT = timedelta(minutes=5)
@@ -24,12 +24,12 @@ UNREADABLE: dict[FieldType, dict[str, str]] = {
     "string": {},
     "boolean": {"type-error": "{} must be true or false"},
     "integer": {
-        "type-error": "{} must be a whole number, written in digits only",
+        "type-error": "{} must be a whole number, written in {}",
         "precision-loss": "{} must fit into 64 bits",
     },
     "decimal": {
-        "type-error": "{} must be a decimal number, with a point and without thousands signs",
-        "precision-loss": "{} must fit {} digits before and {} behind the point",
+        "type-error": "{} must be a decimal number, with a {} and {}",
+        "precision-loss": "{} must fit {} digits before and {} behind the {}",
     },
     "timestamp": {
         "timestamp-format": "{} must be a time written as {}",
@@ -37,6 +37,17 @@ UNREADABLE: dict[FieldType, dict[str, str]] = {
         "timestamp-ambiguous": "{} must be a time that existed exactly once in {}",
         "precision-loss": "{} must not be finer than microseconds",
     },
+}
+
+_SIGNS = {
+    ".": "point",
+    ",": "comma",
+    " ": "space",
+    "'": "apostrophe",
+    "’": "typographic apostrophe",
+    "_": "underscore",
+    "\u00a0": "no-break space",
+    "\u202f": "narrow no-break space",
 }
 
 
@@ -77,7 +88,7 @@ def _rules(name: str, field: FieldSpec, schema: EventSchema) -> Iterator[Rule]:
             code,
             name,
             f"{unreadable} IS DISTINCT FROM {literal(code)}",
-            words.format(name, *_details(field, code)),
+            words.format(name, *_details(field, code, schema.csv)),
         )
     for code, condition, words in _constraints(name, field, schema):
         yield Rule(code, name, f"{column} IS NULL OR {condition}", f"{name} {words}")
@@ -91,12 +102,25 @@ def _rules(name: str, field: FieldSpec, schema: EventSchema) -> Iterator[Rule]:
         )
 
 
-def _details(field: FieldSpec, code: str) -> tuple[object, ...]:
-    if field.type == "decimal" and code == "precision-loss":
-        return (field.precision - field.scale, field.scale)
+def _details(field: FieldSpec, code: str, csv: CsvOptions) -> tuple[object, ...]:
+    """What the words of `UNREADABLE` leave open, behind the name of the field."""
+    if field.numeric:
+        return _number_details(field, code, csv if field.in_file else CsvOptions())
     if code == "timestamp-format":
         return ("ISO 8601 (2026-10-31T12:00:00Z)" if field.format == "iso8601" else field.format,)
     return (field.time_zone,)
+
+
+def _number_details(field: FieldSpec, code: str, csv: CsvOptions) -> tuple[object, ...]:
+    decimal = _SIGNS[csv.decimal_sign]
+    if code == "precision-loss":
+        return (field.precision - field.scale, field.scale, decimal)
+    grouping = None
+    if csv.thousands_sign is not None:
+        grouping = f"with {_SIGNS[csv.thousands_sign]}s between thousands at most"
+    if field.type == "integer":
+        return (f"digits, {grouping}" if grouping else "digits only",)
+    return (decimal, grouping or "without thousands signs")
 
 
 def _constraints(

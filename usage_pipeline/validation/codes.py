@@ -168,7 +168,7 @@ _CATALOGUE = [
         "type-error",
         "values",
         "Not a value of the field's type",
-        "Correct the cell: plain digits, a point for decimals, no thousands signs.",
+        "Correct the cell: plain digits and a point, or the signs that the schema names.",
     ),
     ErrorCode(
         "precision-loss",
