@@ -107,11 +107,14 @@ def frame_metadata(upload: Upload, checked: CheckedFile, error_file: Path) -> Me
         "error_file": dg.MetadataValue.path(error_file),
         "schema_version": dg.MetadataValue.text(verdict.schema_version),
     }
-    if checked.mapped.match is not None:
+    match = checked.mapped.match
+    if match is not None:
         shown["mapping"] = dg.MetadataValue.table(
             [
-                dg.TableRecord({"field": field, "header": clip(header)})
-                for field, header in verdict.mapping.items()
+                dg.TableRecord(
+                    {"field": field, "header": clip(header), "matched_by": match.matched[field]}
+                )
+                for field, header in match.mapping.items()
             ]
         )
     if checked.mapped.frame is not None:
