@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import numpy as np
 
 HEADER = "Event ID,Account,When,API Calls,Storage GB,region"
@@ -30,6 +31,23 @@ def write_usage_file(path: Path, rows: int) -> None:
                 f"{storage[n] // 10**5}.{storage[n] % 10**5:05d},{_REGIONS[regions[n]]}\n"
                 for n in range(count)
             )
+
+
+def write_large_file(path: Path, rows: int) -> None:
+    """A clean file like that of `write_usage_file`, made in seconds where that takes minutes."""
+    regions = ", ".join(f"'{region}'" for region in _REGIONS)
+    event_id, account, when, calls, storage, region = HEADER.split(",")
+    with duckdb.connect(config={"memory_limit": "2GB"}) as connection:
+        connection.execute(f"""
+            COPY (SELECT 'evt-' || lpad(n::VARCHAR, 12, '0') || '-abcdef' AS "{event_id}",
+                         'cust-' || lpad((hash(n) % 1000)::VARCHAR, 5, '0') AS "{account}",
+                         strftime(TIMESTAMP '2024-10-01' + to_seconds((hash(n * 7) % 2592000)::INT),
+                                  '%Y-%m-%dT%H:%M:%SZ') AS "{when}",
+                         hash(n * 3) % 1000 AS "{calls}",
+                         (hash(n * 5) % 1000) || '.' || hash(n * 11) % 90000 + 10000 AS "{storage}",
+                         [{regions}][1 + (hash(n * 13) % {len(_REGIONS)})::INT] AS "{region}"
+                  FROM range({rows}) AS row(n))
+            TO '{path}' (HEADER, DELIMITER ',')""")
 
 
 def small_files(folder: Path, count: int, rows: int) -> list[Path]:
