@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from usage_pipeline.data_folder import DataFolder
-from usage_pipeline.intake import Archive, receive_files
+from usage_pipeline.intake import Archive, receive_files, shown_name
+from usage_pipeline.intake.notes import name_with_ending
 from usage_pipeline.intake.take import Large, Taken, take_dropped
 from usage_pipeline.ledger import (
     Ingested,
@@ -27,7 +28,7 @@ from usage_pipeline.metering.refresh import mark_windows
 from usage_pipeline.register import Receipt, Register, Upload, WrongState, require
 from usage_pipeline.schema import EventSchema, schema_version
 from usage_pipeline.schema.rules import row_rules
-from usage_pipeline.validation.check_files import MAX_STORED, CheckedFile, check_files
+from usage_pipeline.validation.check_files import CheckedFile, check_files
 from usage_pipeline.validation.suite import SuiteRunner
 from usage_pipeline.warehouse import Warehouse, scratch_connection
 from usage_pipeline.warehouse.connection import Connection
@@ -123,7 +124,7 @@ class Flow:
             connection,
             frame=lambda _: self.archive.mapped(*key, self.version),
             errors=lambda _: self.archive.errors(*key, self.version),
-            max_errors=MAX_STORED,
+            max_errors=self.schema.csv.max_errors,
         )
         return checked
 
@@ -177,7 +178,7 @@ class Flow:
             scratch_connection(self.folder, Path(work), *readable) as connection,
         ):
             now = datetime.now(UTC)
-            sources = [SourceFile(path, path.name, now) for path in files]
+            sources = [SourceFile(path, shown_name(path.name), now) for path in files]
             for checked in self._checked(
                 sources,
                 connection,
@@ -186,7 +187,8 @@ class Flow:
                 max_errors=max_errors,
             ):
                 if frames is not None and checked.verdict.passed:
-                    target = frames / f"{checked.mapped.source.file_name}.parquet"
+                    name = checked.mapped.source.file_name
+                    target = frames / name_with_ending(name, ".parquet")
                     assert checked.mapped.frame is not None
                     write_valid_rows(connection, checked.mapped.frame, self.schema, target)
                 yield checked

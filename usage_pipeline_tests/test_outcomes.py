@@ -187,7 +187,7 @@ class TestWaitingForAPerson:
         reason = "no\na.csv: ingested."
         work.register.decide(upload, "refuse", "rita", reason, upload.schema_version)
         tell(work)
-        assert "Refused by rita: no\\x0aa.csv: ingested." in failed(work, "a.csv")
+        assert "Refused by rita: no\\na.csv: ingested." in failed(work, "a.csv")
 
 
 class TestRepeats:
@@ -316,7 +316,7 @@ class TestOneUploadOfManyNames:
 class TestOddNames:
     @pytest.mark.parametrize(
         ("name", "shown"),
-        [("two\nlines.csv", "two\\x0alines.csv"), ("\x1b[2J.csv", "\\x1b[2J.csv")],
+        [("two\nlines.csv", "two\\nlines.csv"), ("\x1b[2J.csv", "\\x1b[2J.csv")],
     )
     def test_a_name_is_shown_in_one_harmless_line(
         self, work: Workplace, name: str, shown: str

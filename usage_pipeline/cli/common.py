@@ -8,20 +8,28 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from usage_pipeline.cli.output import Format
 from usage_pipeline.cli.problems import WrongUse
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
+from usage_pipeline.reading import printable
 from usage_pipeline.register import Register, Upload
 from usage_pipeline.schema import EventSchema, load_schemas
 
-#: Remarks for a person; standard output is for what was asked.
+#: Remarks for a person; standard output is for what was asked. Words go through `remark`.
 remarks = Console(stderr=True)
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.")]
 SchemaOption = Annotated[str | None, typer.Option("--schema", help="The event schema.")]
 Uploads = Annotated[str, typer.Argument(help="The upload, as `uploads` lists it.")]
+
+
+def remark(words: str, style: str = "") -> None:
+    """Say something beside what was asked, in one line, however wide the terminal is."""
+    # Text, not markup: what a file is called is not ours to interpret.
+    remarks.print(Text(printable(words), style=style), soft_wrap=True)
 
 
 def schema_named(name: str) -> EventSchema:
@@ -60,5 +68,5 @@ def existing_files(files: Iterable[Path]) -> list[Path]:
         elif not file.is_file():
             wrong.append(f"{file} is not a file")
     if wrong:
-        raise WrongUse("\n".join(wrong))
+        raise WrongUse(*wrong)
     return found

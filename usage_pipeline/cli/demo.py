@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from usage_pipeline.cli.intake_commands import finish
 from usage_pipeline.cli.output import plain_number
@@ -20,6 +21,7 @@ from usage_pipeline.flow import Flow
 from usage_pipeline.intake.take import TakenElsewhere
 from usage_pipeline.metering.tables import has_values, metric_table
 from usage_pipeline.outcomes import tell_outcomes
+from usage_pipeline.reading import printable
 from usage_pipeline.register import Register, Upload
 from usage_pipeline.schema import EventSchema, load_schemas
 from usage_pipeline.warehouse import Warehouse
@@ -47,7 +49,7 @@ def run_demo() -> None:
         tell_outcomes(flow, seconds=inf)
         came += [store.find(upload.upload, schema.name) for upload in dropped]
         for problem in problems:
-            console.print(problem, style="red", markup=False)
+            console.print(Text(printable(problem), style="red"))
     _tell_files(console, came, before)
     _tell_metrics(console, folder, schemas)
     _tell_next(console, came)
@@ -84,7 +86,7 @@ def _tell_files(console: Console, came: Sequence[Upload], before: set[tuple[str,
             table.add_row(f"[bold]{schema}[/]")
         counts = (one.lines, one.ingested, one.duplicates, one.invalid)
         table.add_row(
-            f"  {one.file_name}",
+            Text(f"  {printable(one.file_name)}"),
             f"[{_COLOURS.get(one.state, 'white')}]{one.state}[/]",
             *("" if count is None else str(count) for count in counts),
             "was there" if (one.schema, one.upload) in before else "new",
@@ -113,12 +115,13 @@ def _tell_metrics(console: Console, folder: DataFolder, schemas: Sequence[EventS
                 for value, customer, windows, values in rows:
                     field = schema.fields.get(spec.field or "")
                     unit = (field.unit if field else None) or ""
+                    shown = value if isinstance(value, int) else plain_number(value)
                     table.add_row(
                         name,
                         schema.name,
                         spec.window,
-                        f"{plain_number(value) if not isinstance(value, int) else value} {unit}",
-                        customer,
+                        Text(printable(f"{shown} {unit}")),
+                        Text(printable(customer)),
                         str(windows),
                         str(values),
                     )
@@ -140,9 +143,8 @@ def _tell_next(console: Console, came: Sequence[Upload]) -> None:
     ]
     console.print("[bold]Where to look next[/]")
     for what, command in steps:
-        console.print(
-            f"  {what}:\n    [cyan]{program} {command}[/]", highlight=False, soft_wrap=True
-        )
+        console.print(Text(f"  {printable(what)}:"), soft_wrap=True)
+        console.print(Text(f"    {printable(f'{program} {command}')}", "cyan"), soft_wrap=True)
 
 
 def _program() -> str:

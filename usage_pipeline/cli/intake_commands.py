@@ -11,6 +11,7 @@ import typer
 from usage_pipeline.cli.common import (
     FormatOption,
     existing_files,
+    remark,
     remarks,
     schema_named,
 )
@@ -18,6 +19,7 @@ from usage_pipeline.cli.output import Format, show
 from usage_pipeline.cli.problems import MACHINE, REFUSED, WrongUse
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
+from usage_pipeline.intake import shown_name
 from usage_pipeline.reading import LocatedError
 from usage_pipeline.register import Upload
 from usage_pipeline.register.states import next_step
@@ -26,6 +28,9 @@ from usage_pipeline.validation.check_files import CheckedFile
 
 Files = Annotated[list[Path], typer.Argument(help="CSV files.", show_default=False)]
 RequiredSchema = Annotated[str, typer.Option("--schema", help="The event schema of the files.")]
+
+#: Errors that `check` lists per file unless told otherwise.
+LISTED = {Format.table: 50, Format.json: 1000, Format.csv: 1000}
 
 INGEST_COLUMNS = (
     "upload",
@@ -51,7 +56,10 @@ def check(
         Path | None,
         typer.Option(help="Folder for the valid rows of passed files, <file name>.parquet each."),
     ] = None,
-    max_errors: Annotated[int, typer.Option(min=0, help="Errors listed per file.")] = 1000,
+    max_errors: Annotated[
+        int | None,
+        typer.Option(min=0, help="Errors listed per file: 50 in a table, 1,000 otherwise."),
+    ] = None,
     form: FormatOption = Format.table,
 ) -> None:
     """Say everything the checks would say about files; change nothing. Exit 1 if one fails."""
@@ -61,18 +69,19 @@ def check(
         mapped.mkdir(parents=True, exist_ok=True)
         mapped = mapped.resolve()
     flow = Flow(schema_named(schema), DataFolder.current())
+    listed = max_errors if max_errors is not None else LISTED[form]
     checked = []
     with remarks.status("Checking…"):
-        for one in flow.dry_run(found, max_errors, mapped):
+        for one in flow.dry_run(found, listed, mapped):
             checked.append(one)
     if form is Format.json:
-        show([_report(flow.schema, one, max_errors) for one in checked], (), form, "")
+        show([_report(flow.schema, one, listed) for one in checked], (), form, "")
     elif form is Format.csv:
-        rows = [row for one in checked for row in _error_rows(one, max_errors)]
+        rows = [row for one in checked for row in _error_rows(one, listed)]
         show(rows, ("file_name", *ERROR_COLUMNS), form, "")
     else:
         for one in checked:
-            _tell(one, max_errors)
+            _tell(one, flow.schema, listed)
     if not all(one.verdict.passed for one in checked):
         raise typer.Exit(REFUSED)
 
@@ -85,7 +94,7 @@ def ingest(files: Files, schema: RequiredSchema, form: FormatOption = Format.tab
     for upload in dict.fromkeys(uploads):
         _advise(upload)
     for problem in problems:
-        remarks.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
+        remark(problem, style="red")
     if problems:
         raise typer.Exit(MACHINE)
     if any(upload.state in ("failed", "refused") for upload in uploads):
@@ -168,14 +177,14 @@ def _report(schema: EventSchema, checked: CheckedFile, max_errors: int) -> dict[
     }
 
 
-def _tell(checked: CheckedFile, max_errors: int) -> None:
+def _tell(checked: CheckedFile, schema: EventSchema, max_errors: int) -> None:
     from usage_pipeline.cli.report import print_report
 
-    print_report(checked, max_errors)
+    print_report(checked, schema, max_errors, LISTED[Format.json])
 
 
 def _same_names(files: Sequence[Path]) -> None:
-    names = [file.name for file in files]
+    names = [shown_name(file.name) for file in files]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise WrongUse(f"--mapped needs files with different names; twice: {', '.join(twice)}")
@@ -183,12 +192,10 @@ def _same_names(files: Sequence[Path]) -> None:
 
 def _say_repeat(upload: Upload) -> None:
     step = next_step(upload.state, upload.schema, upload.upload)
-    words = f"{upload.file_name}: these bytes are {upload.upload} already; {step}."
-    remarks.print(words, markup=False, highlight=False, soft_wrap=True)
+    remark(f"{upload.file_name}: these bytes are {upload.upload} already; {step}.")
 
 
 def _advise(upload: Upload) -> None:
     if upload.state == "ingested":
         return
-    words = f"{upload.file_name}: {next_step(upload.state, upload.schema, upload.upload)}."
-    remarks.print(words, markup=False, highlight=False, soft_wrap=True)
+    remark(f"{upload.file_name}: {next_step(upload.state, upload.schema, upload.upload)}.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -16,13 +15,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from usage_pipeline.reading import printable
+from usage_pipeline.validation.formulas import guard
+
 Row = Mapping[str, Any]
 
 #: Rows of a table that a person may still want to read.
 TABLE_ROWS = 200
-
-_FORMULA = re.compile(r"[=+\-@\t\r]")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
 class Format(StrEnum):
@@ -57,16 +56,9 @@ def page() -> Console:
 def write_csv(file: Any, rows: Iterable[Row], columns: Sequence[str]) -> None:
     """Write rows as CSV that no spreadsheet runs."""
     writer = csv.writer(file)
-    writer.writerow([harmless(column) for column in columns])
+    writer.writerow([guard(column) for column in columns])
     for row in rows:
-        writer.writerow([harmless(_text(row.get(column))) for column in columns])
-
-
-def harmless(text: str) -> str:
-    """A cell no spreadsheet takes for a formula; numbers, negative ones too, stay numbers."""
-    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text
+        writer.writerow([guard(_text(row.get(column))) for column in columns])
 
 
 def plain_number(value: Decimal) -> str:
@@ -99,7 +91,7 @@ def _table(rows: list[Row], columns: Sequence[str], empty: str) -> None:
         )
     for row in rows[:TABLE_ROWS]:
         # Text, not markup: square brackets in a file are not ours to interpret.
-        table.add_row(*(Text(_short(row.get(column))) for column in columns))
+        table.add_row(*(Text(printable(_short(row.get(column)))) for column in columns))
     console.print(table)
     if len(rows) > TABLE_ROWS:
         console.print(f"The first {TABLE_ROWS}; --format json or csv prints all.")

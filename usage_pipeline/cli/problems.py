@@ -10,8 +10,9 @@ import traceback
 import duckdb
 from sqlalchemy.exc import OperationalError
 
-from usage_pipeline.intake import NotAFile
+from usage_pipeline.intake import NotAFile, TooLarge
 from usage_pipeline.ledger import LedgerShapeChanged
+from usage_pipeline.reading import printable
 from usage_pipeline.register import UnknownUpload, WrongState
 from usage_pipeline.schema import InvalidSchema
 from usage_pipeline.warehouse import WarehouseBusy, WrongSetting
@@ -20,23 +21,35 @@ DONE, REFUSED, WRONG_USE, MACHINE = 0, 1, 2, 3
 
 
 class WrongUse(ValueError):
-    """The command was called with something that cannot be meant."""
+    """The command was called with something that cannot be meant; each argument is a line."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
 
 
 def exit_code_of(error: Exception) -> tuple[int, str]:
-    """(exit code, message) for an error that reached the command line."""
+    """(exit code, message) for an error that reached the command line.
+
+    The message is printable but for line breaks of our own.
+    """
     match error:
         case InvalidSchema():
-            return WRONG_USE, f"The event schemas cannot be used:\n{error}"
-        case WrongUse() | WrongSetting() | UnknownUpload() | NotAFile() | LedgerShapeChanged():
-            return WRONG_USE, str(error)
-        case WrongState():
-            return REFUSED, str(error)
+            return WRONG_USE, _lines("The event schemas cannot be used:", *error.problems)
+        case WrongUse():
+            return WRONG_USE, _lines(*error.args)
+        case WrongSetting() | UnknownUpload() | NotAFile() | LedgerShapeChanged():
+            return WRONG_USE, printable(str(error))
+        case WrongState() | TooLarge():
+            return REFUSED, printable(str(error))
         case WarehouseBusy():
-            return MACHINE, str(error)
+            return MACHINE, printable(str(error))
         case OSError() | duckdb.IOException() | duckdb.OutOfMemoryException():
-            return MACHINE, f"The machine refused: {error}"
+            return MACHINE, printable(f"The machine refused: {error}")
         case OperationalError():
-            return MACHINE, f"The register cannot be used: {error.orig}"
+            return MACHINE, _lines(*f"The register cannot be used: {error.orig}".split("\n"))
     # A mistake of ours: the traceback is what whoever mends it needs.
-    return MACHINE, "".join(traceback.format_exception(error))
+    return MACHINE, _lines(*"".join(traceback.format_exception(error)).split("\n"))
+
+
+def _lines(*lines: object) -> str:
+    return "\n".join(printable(str(line)) for line in lines)

@@ -2,35 +2,78 @@
 
 from __future__ import annotations
 
-from rich.table import Table
+from collections.abc import Iterator
+
 from rich.text import Text
 
+from usage_pipeline.cli.located import print_located, print_words
 from usage_pipeline.cli.output import page
+from usage_pipeline.reading import printable
+from usage_pipeline.schema import EventSchema
 from usage_pipeline.validation.check_files import CheckedFile
 from usage_pipeline.validation.codes import CODES
 
 
-def print_report(checked: CheckedFile, max_errors: int) -> None:
-    """Verdict, counts, a summary by code with advice, and the located errors."""
-    console, verdict = page(), checked.verdict
-    state = "passed" if verdict.passed else "failed"
-    title = Text(checked.mapped.source.file_name, style="bold")
-    title.append(f"  {state}", style="bold green" if verdict.passed else "bold red")
-    if verdict.lines is not None:
-        title.append(f"  {verdict.lines} lines: {verdict.valid} valid, {verdict.invalid} invalid")
-    console.print(title)
-    for code, count in verdict.codes.items():
-        known = CODES[code]
-        kind = "warning" if known.warning else "error"
-        console.print(f"  {count} × {code} ({kind}): {known.title}. {known.advice}", markup=False)
+def print_report(checked: CheckedFile, schema: EventSchema, max_errors: int, listed: int) -> None:
+    """Verdict and counts, odd headers, a summary by code with advice, and the located errors.
+
+    Args:
+        listed: how many errors the listing for programs has.
+    """
+    console, mapped = page(), checked.mapped
+    for words in (_title(checked), *_odd_headers(checked), *_codes(checked)):
+        print_words(console, words)
     errors = checked.errors[:max_errors]
     if errors:
-        table = Table(box=None, header_style="bold", padding=(0, 2))
-        for column in ("line", "column", "code", "message"):
-            table.add_column(column, justify="right" if column == "line" else "left")
-        for error in errors:
-            where = str(error.line) if error.line else ""
-            table.add_row(where, *map(Text, (error.column or "", error.code, error.message)))
-        console.print(table)
-    if 0 < len(errors) < verdict.error_count:
-        console.print(f"  The first {len(errors)} of {verdict.error_count} errors.")
+        console.print()
+        print_located(console, errors, mapped.source.path, mapped.match, schema.csv)
+    if len(errors) < checked.verdict.error_count:
+        print_words(console, _bound(len(errors), checked.verdict.error_count, listed))
+    console.print()
+
+
+def _title(checked: CheckedFile) -> Text:
+    verdict = checked.verdict
+    passed = verdict.passed
+    title = Text(printable(checked.mapped.source.file_name), style="bold")
+    title.append(
+        f"  {'passed' if passed else 'failed'}", style="bold green" if passed else "bold red"
+    )
+    counts = [
+        _count(verdict.error_count, "error"),
+        _count(verdict.warning_count, "warning"),
+    ]
+    if verdict.lines is not None:
+        lines = f"{_count(verdict.lines, 'line')}: {verdict.valid:,} valid"
+        counts.insert(0, f"{lines}, {verdict.invalid:,} invalid")
+    return title.append(f"  {'; '.join(counts)}", style="not bold")
+
+
+def _odd_headers(checked: CheckedFile) -> Iterator[Text]:
+    """Each header that was recognised although it is not spelled as the schema spells it."""
+    match = checked.mapped.match
+    for field, header in (match.mapping if match else {}).items():
+        if match and match.matched[field] == "spelling":
+            words = f"is taken for {field}: only case or space differ from the schema"
+            yield Text(f"  '{printable(header)}' {words}.")
+
+
+def _codes(checked: CheckedFile) -> Iterator[Text]:
+    """How often each code was found and what to do about it, errors first."""
+    codes = checked.verdict.codes
+    for code in sorted(codes, key=lambda code: CODES[code].warning):
+        known = CODES[code]
+        words = Text(f"  {codes[code]:,} × ")
+        words.append(code, style="yellow" if known.warning else "red")
+        words.append(f"{' (warning)' if known.warning else ''}: {known.title}. {known.advice}")
+        yield words
+
+
+def _bound(shown: int, total: int, listed: int) -> Text:
+    more = f", --format json the first {listed:,}" if shown < listed else ""
+    words = f"The first {shown:,} of {total:,} errors; --max-errors lists more{more}."
+    return Text(words, style="bold")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from usage_pipeline.cli.bad_lines import write_bad_lines
+from usage_pipeline.cli.bad_lines import match_as_judged, write_bad_lines
 from usage_pipeline.cli.common import (
     FormatOption,
     SchemaOption,
     Uploads,
     flow_of,
     register,
+    remark,
     remarks,
     schema_named,
 )
@@ -23,7 +24,8 @@ from usage_pipeline.cli.intake_commands import (
     error_row,
     upload_row,
 )
-from usage_pipeline.cli.output import Format, show
+from usage_pipeline.cli.located import print_located
+from usage_pipeline.cli.output import TABLE_ROWS, Format, page, show
 from usage_pipeline.cli.problems import MACHINE, WrongUse
 from usage_pipeline.register.states import STATES, Action, State
 from usage_pipeline.validation.findings import read_error_file
@@ -80,7 +82,8 @@ def errors(
     upload: Uploads,
     schema: SchemaOption = None,
     output: Annotated[
-        Path | None, typer.Option(help="Write just the bad lines to this .csv, to fix them.")
+        Path | None,
+        typer.Option(help="Write just the bad lines to this .csv or .xlsx, to fix them."),
     ] = None,
     form: FormatOption = Format.table,
 ) -> None:
@@ -97,17 +100,22 @@ def errors(
         )
     findings = read_error_file(flow.archive.errors(found.schema, upload, verdict.schema_version))
     if output is not None:
-        if output.suffix.lower() != ".csv":
-            raise WrongUse(f"{output}: the bad lines are written as .csv; give it that ending.")
-        count = write_bad_lines(flow, found, verdict.schema_version, findings, output)
-        remarks.print(
-            f"{count} bad lines written to {output}", markup=False, highlight=False, soft_wrap=True
-        )
+        with remarks.status("Writing…"):
+            count = write_bad_lines(flow, found, verdict, findings, output)
+        remark(f"{count} bad lines written to {output}")
         return
-    show([error_row(one) for one in findings], ERROR_COLUMNS, form, "Nothing was found.")
+    listed = findings
+    if form is Format.table and findings:
+        listed = findings[:TABLE_ROWS]
+        original = flow.archive.original(found.schema, upload)
+        match = match_as_judged(flow, found, verdict)
+        print_located(page(), listed, original, match, flow.schema.csv)
+    else:
+        show([error_row(one) for one in findings], ERROR_COLUMNS, form, "Nothing was found.")
     total = verdict.error_count + verdict.warning_count
-    if len(findings) < total:
-        remarks.print(f"The first {len(findings)} of {total}; --output writes every bad line.")
+    if len(listed) < total:
+        kept = f"; --format json lists {len(findings):,}" if len(listed) < len(findings) else ""
+        remark(f"The first {len(listed):,} of {total:,}{kept}; --output writes every bad line.")
 
 
 def confirm(
@@ -130,7 +138,7 @@ def confirm(
         report = run_confirm(instance, flow.folder, flow.schema, upload, by, note)
     _show_state(upload, found.schema, form)
     for problem in report.problems:
-        remarks.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
+        remark(problem, style="red")
         raise typer.Exit(MACHINE)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from codecs import getincrementaldecoder
 from collections.abc import Sequence
 from pathlib import Path
 
 from usage_pipeline.intake.archive import write_then_rename
 from usage_pipeline.intake.drop_folder import DONE, FAILED
+from usage_pipeline.reading import printable
 
 _LONGEST_NAME = 255
 _LONGEST_LINE = 400
@@ -32,12 +35,21 @@ def write_note(folder: Path, file_name: str, lines: Sequence[str], *, failed: bo
 
 def note_name(file_name: str) -> str:
     """`<file name>.txt`, cut where the file system would not take a name that long."""
-    name = f"{file_name}.txt"
-    if len(name.encode()) <= _LONGEST_NAME:
-        return name
-    mark = hashlib.sha256(file_name.encode()).hexdigest()[:8]
-    kept = file_name.encode()[: _LONGEST_NAME - len(mark) - 5].decode("utf-8", "ignore")
-    return f"{kept}-{mark}.txt"
+    return name_with_ending(file_name, ".txt")
+
+
+def name_with_ending(file_name: str, ending: str) -> str:
+    """A file's name with an ending, cut where the file system would not take a name that long.
+
+    Names that differ still differ when they are cut.
+    """
+    raw = os.fsencode(file_name)
+    if len(raw) + len(ending) <= _LONGEST_NAME:
+        return file_name + ending
+    mark = f"-{hashlib.sha256(raw).hexdigest()[:8]}{ending}"
+    # Not final: a character that the cut would halve is left out.
+    decoder = getincrementaldecoder("utf-8")("surrogateescape")
+    return decoder.decode(raw[: _LONGEST_NAME - len(mark)]) + mark
 
 
 def _write(path: Path, text: str) -> None:
@@ -47,5 +59,5 @@ def _write(path: Path, text: str) -> None:
 
 def one_line(line: str) -> str:
     """One line for any terminal: what a file says must not move the cursor or forge a line."""
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
+    shown = printable(line)
     return shown if len(shown) <= _LONGEST_LINE else f"{shown[:_LONGEST_LINE]}…"

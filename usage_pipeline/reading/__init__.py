@@ -11,7 +11,9 @@ from usage_pipeline.reading.dialect import (
     read_header,
     split_record,
 )
+from usage_pipeline.reading.excerpt import Excerpt, Piece, excerpts, quoted_lines
 from usage_pipeline.reading.located_error import LocatedError, UnreadableFile, clip
+from usage_pipeline.reading.printable import printable
 from usage_pipeline.reading.reader import Records, raw_records
 from usage_pipeline.reading.source import oversize
 from usage_pipeline.reading.text import Beginning, beginning_of
@@ -20,17 +22,22 @@ __all__ = [
     "DELIMITERS",
     "SIGNS",
     "Beginning",
+    "Excerpt",
     "Header",
     "LocatedError",
+    "Piece",
     "Records",
     "UnreadableFile",
     "beginning_of",
     "candidate_headers",
     "cells_in",
     "clip",
+    "excerpts",
     "first_rows",
     "fitting_delimiters",
     "oversize",
+    "printable",
+    "quoted_lines",
     "raw_records",
     "read_header",
     "split_record",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage_pipeline.intake.notes import note_name, write_note
+from usage_pipeline.intake.notes import name_with_ending, note_name, write_note
 from usage_pipeline_tests.dropping import names_in
 
 
@@ -92,6 +93,17 @@ class TestNames:
         assert len(note_name(name).encode()) <= 255
         assert note_name(name).endswith(".txt")
 
+    @given(st.binary(min_size=1, max_size=255), st.sampled_from([".txt", ".parquet"]))
+    def test_bytes_that_are_no_utf_8_make_no_name_too_long(self, raw: bytes, ending: str) -> None:
+        name = os.fsdecode(raw)
+        cut = os.fsencode(name_with_ending(name, ending))
+        assert len(cut) <= 255
+        assert cut.endswith(ending.encode())
+        assert len(raw) + len(ending) > 255 or cut == raw + ending.encode()
+
+    def test_no_character_is_halved(self) -> None:
+        assert "\udcc3" not in name_with_ending("é" * 127, ".parquet")
+
     def test_a_note_on_a_name_of_the_greatest_length_can_be_written(self, tmp_path: Path) -> None:
         note = write_note(tmp_path, "é" * 127, ["x"], failed=True)
         assert note.read_text() == "x\n"
@@ -99,7 +111,7 @@ class TestNames:
 
 class TestText:
     def test_a_line_break_in_a_line_forges_no_line(self, tmp_path: Path) -> None:
-        assert noted(tmp_path, "a\nb: ingested.\r\n") == ["a\\x0ab: ingested.\\x0d\\x0a"]
+        assert noted(tmp_path, "a\nb: ingested.\r\n") == ["a\\nb: ingested.\\r\\n"]
 
     @pytest.mark.parametrize(
         ("raw", "shown"),
@@ -107,14 +119,14 @@ class TestText:
             ("\x1b[2J", "\\x1b[2J"),
             ("\x07", "\\x07"),
             ("\x9b1m", "\\x9b1m"),
-            ("\u202e", "\\x202e"),
-            ("\u2028", "\\x2028"),
-            ("\ufeff", "\\xfeff"),
+            ("\u202e", "\\u202e"),
+            ("\u2028", "\\u2028"),
+            ("\ufeff", "\\ufeff"),
             ("\x00", "\\x00"),
-            ("\udce9", "\\xdce9"),
+            ("\udce9", "\\udce9"),
         ],
     )
-    def test_what_could_move_the_cursor_is_shown_as_its_number(
+    def test_what_could_move_the_cursor_is_shown_as_its_escape(
         self, tmp_path: Path, raw: str, shown: str
     ) -> None:
         assert noted(tmp_path, raw) == [shown]

@@ -1,0 +1,18 @@
+"""Text from outside, made harmless for a terminal."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    """The text with every character that cannot be printed shown as its escape.
+
+    What a file says can then neither move the cursor, nor forge a line, nor turn the reading order
+    around: `\\x1b`, `\\n`, `\\u202e`. A byte of a file's name that is no UTF-8 becomes `\\udce9`.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else _escape(one) for one in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
