@@ -111,19 +111,20 @@ def _map(
         write_frame(connection, batches, fields, constants, schema, rules, source.received_at, path)
         if refusal:
             raise refusal[0]
-        if records.lines and records.faulty == records.lines:
+        if records.faulty:
             _refuse_other_delimiter(source.path, match.header, schema)
 
     frame = target(source)
     try:
         write_then_rename(frame, write)
-    except UnreadableFile:
-        raise
     except Exception:
         # DuckDB wraps what the reader raised in an error of its own; the reader's is the reason.
-        if refusal:
-            raise refusal[0] from None
-        raise
+        if not refusal:
+            raise
+    if refusal:
+        if refusal[0].error.code == "stray-quote":
+            _refuse_other_delimiter(source.path, match.header, schema)
+        raise refusal[0]
     return MappedFile(
         source,
         match,
@@ -137,11 +138,12 @@ def _map(
 
 
 def _refuse_other_delimiter(path: Path, header: Header, schema: EventSchema) -> None:
-    """Not one record fits the header: it may be that the header alone has another delimiter."""
-    for sign in fitting_delimiters(path, header, schema.csv):
+    """Refuse a file whose header alone has another delimiter: some records may fit it by chance."""
+    fitting = fitting_delimiters(path, header, schema.csv)
+    if fitting and header.delimiter not in fitting:
         message = (
             f"The header has {SIGNS[header.delimiter]} between its cells, the records have "
-            f"{SIGNS[sign]}. Write the whole file with the same sign."
+            f"{SIGNS[fitting[0]]}. Write the whole file with the same sign."
         )
         raise UnreadableFile(LocatedError("wrong-delimiter", message, line=header.line))
 

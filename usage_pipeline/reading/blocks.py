@@ -67,6 +67,9 @@ def read_blocks(
         msg = f"block_size must be at least 1, not {block_size}"
         raise ValueError(msg)
     with open_text(path, options) as text:
+        if text.size is not None:
+            # Most files are small, and making a buffer of 8 MB takes longer than reading them.
+            block_size = min(block_size, text.size + 1)
         offset, line, carried = text.mark, 1, bytearray()
         ended = False
         while not ended:

@@ -99,24 +99,30 @@ def cells_in(record: bytes, delimiter: str) -> int | None:
 
 
 def fitting_delimiters(path: Path, header: Header, options: CsvOptions) -> list[str]:
-    """The delimiters by which the records, in a first block of them, fit the header's width."""
+    """The delimiters by which the records fit the header's width, as far as a first look goes.
+
+    None where the header is a single column: by a sign that a record does not hold, any fits.
+    """
+    if len(header.labels) == 1:
+        return []
     return [sign for sign in DELIMITERS if _records_fit(path, header, sign, options)]
 
 
 def _records_fit(path: Path, header: Header, delimiter: str, options: CsvOptions) -> bool:
-    width = len(header.labels)
+    width, seen = len(header.labels), False
     try:
         for block in read_blocks(path, Dialect(delimiter), options):
+            if seen:
+                break  # not before: what a block breaks off at is told only behind it
             structure = block.structure
             lines = structure.breaks_before + block.first_line
             is_data = (structure.starts < structure.ends) & (lines > header.line)
-            if is_data.any():
-                return structure.cells is not None and bool(
-                    (structure.cells[is_data] == width).all()
-                )
+            if structure.cells is None or (structure.cells[is_data] != width).any():
+                return False
+            seen = bool(is_data.any())
     except UnreadableFile:
         return False
-    return False
+    return seen
 
 
 def _too_many(labels: Sequence[str], line: int, limit: int) -> LocatedError:

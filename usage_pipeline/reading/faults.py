@@ -62,7 +62,8 @@ def describe(
     cells = split_record(record, header.delimiter)
     if fault == "control-character":
         column = next(column for column in columns if _CONTROLS.search(cells[column]))
-        message = f"{_control_in(cells[column])}, which nobody sees. Take it out."
+        shown = clip(cells[column], 60)
+        message = f"{_control_in(cells[column])}, which nobody sees: '{shown}'. Take it out."
     elif fault == "field-too-long":
         column = max(columns, key=lambda column: len(cells[column].encode()))
         size = len(cells[column].encode())
@@ -88,6 +89,8 @@ def _cells_message(record: bytes, count: int, header: Header) -> str:
         else "Take the extra ones out, or quote a cell that holds the delimiter"
     )
     message = f"The record has {have}, the header has {width}. {advice}."
+    if count == 1:
+        message += " It may be the rest of the line before, which a line end outside quotes broke."
     for other in DELIMITERS:
         if other != header.delimiter and cells_in(record, other) == width:
             message += f" With {SIGNS[other]} between cells it would have just as many."

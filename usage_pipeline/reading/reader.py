@@ -21,6 +21,7 @@ from usage_pipeline.reading.faults import (
     too_long,
 )
 from usage_pipeline.reading.located_error import LocatedError
+from usage_pipeline.reading.source import lacks_checksum
 from usage_pipeline.reading.structure import Positions, Structure
 from usage_pipeline.schema import CsvOptions
 
@@ -207,6 +208,9 @@ class Records:
         if unterminated_line is not None:
             message = "The last line has no line end: the file may have been cut off."
             self.warnings.append(LocatedError("no-final-newline", message, unterminated_line))
+        if lacks_checksum(self._path):
+            message = "The zstd file has no checksum: damage to it may have gone unseen."
+            self.warnings.append(LocatedError("no-checksum", message))
 
 
 def raw_records(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from io import FileIO
@@ -25,6 +25,10 @@ _MAGIC: tuple[tuple[Compression, re.Pattern[bytes]], ...] = (
     ("zstd", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")),
     ("zip", re.compile(rb"PK(?:\x03\x04|\x05\x06)")),
 )
+_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+_ZSTD_HEAD, _ZSTD_CHECKSUM = 9, 0b100
+#: Others that zipfile knows expand without bound what they were given at once.
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 #: Up to this size nothing is a bomb: a short file of equal lines may well shrink to nothing.
 _HARMLESS = 10**6
 _AGAIN = "Fetch the file again, or save it uncompressed."
@@ -35,14 +39,14 @@ class _Readable(Protocol):
 
 
 class Source:
-    """A file's bytes as if it had never been compressed."""
+    """A file's bytes as if it had never been compressed; `size` is that of the file itself."""
 
     def __init__(
         self, file: _Readable, compression: Compression | None, size: int, options: CsvOptions
     ) -> None:
         self.compression = compression
+        self.size = size
         self._file = file
-        self._size = size
         self._options = options
         self._most = (
             size
@@ -71,9 +75,9 @@ class Source:
     def _read(self, view: memoryview) -> int:
         try:
             return self._file.readinto(view)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # the disk's trouble, not the file's
+        except Exception as error:
+            if not _is_of_data(error):
+                raise
             message = (
                 f"The {self.compression} data is damaged or cut behind byte {self._given:,} of "
                 f"what it expands to: {error}. {_AGAIN}"
@@ -89,7 +93,7 @@ class Source:
             )
             return LocatedError("file-too-large", message)
         message = (
-            f"The file expands to more than {self._options.max_ratio:,} times its {self._size:,} "
+            f"The file expands to more than {self._options.max_ratio:,} times its {self.size:,} "
             "bytes (csv.max_ratio), as files do that are made to fill a disk. Raise the limit in "
             "the schema if it is meant."
         )
@@ -153,7 +157,9 @@ def _member(file: FileIO, opened: ExitStack) -> _Readable:
         if problem := _wrong_members(members):
             raise UnreadableFile(LocatedError("compression-error", problem))
         return cast(_Readable, opened.enter_context(archive.open(members[0])))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except Exception as error:
+        if isinstance(error, UnreadableFile) or not _is_of_data(error):
+            raise
         message = f"The zip archive is damaged or cut: {error}. {_AGAIN}"
         raise UnreadableFile(LocatedError("compression-error", message)) from None
 
@@ -167,4 +173,21 @@ def _wrong_members(members: list[zipfile.ZipInfo]) -> str | None:
         return f"The zip archive holds {len(members)} files ({shown}); it must hold just one."
     if members[0].flag_bits & 1:
         return "The zip archive is encrypted. Save the file without a password."
+    if members[0].compress_type not in _ZIP_METHODS:
+        return "The zip archive is packed in an unusual way. Save the file as .zip, .gz or plain."
     return None
+
+
+def _is_of_data(error: Exception) -> bool:
+    """Whether an error comes of damaged data; on such, zipfile raises whatever it stumbles into."""
+    return not isinstance(error, OSError) or error.errno in (None, errno.EINVAL)
+
+
+def lacks_checksum(path: Path) -> bool:
+    """Whether a file is zstd whose first frame has no checksum, so that damage may go unseen."""
+    with path.open("rb") as file:
+        head = file.read(_ZSTD_HEAD)
+        while _SKIPPABLE.match(head) and len(head) == _ZSTD_HEAD:
+            file.seek(int.from_bytes(head[4:8], "little") + 8 - _ZSTD_HEAD, os.SEEK_CUR)
+            head = file.read(_ZSTD_HEAD)
+    return _compression(head) == "zstd" and len(head) > 4 and not head[4] & _ZSTD_CHECKSUM

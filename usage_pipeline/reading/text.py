@@ -36,6 +36,11 @@ class Text:
     def compression(self) -> Compression | None:
         return self._source.compression
 
+    @property
+    def size(self) -> int | None:
+        """How many bytes there are, the mark included, where that is known before."""
+        return self._source.size if self.compression is None else None
+
     def fill(self, view: memoryview) -> int:
         """Fill `view` with UTF-8 and return how many bytes that took: fewer only at the end."""
         count = self._take(view)
@@ -60,6 +65,10 @@ class DecodedText(Text):
         self._decoder = self._codec.incrementaldecoder("strict")
         self._fed = mark
         self._ended = False
+
+    @property
+    def size(self) -> None:
+        return None
 
     def fill(self, view: memoryview) -> int:
         while len(self._ready) < len(view) and not self._ended:

@@ -108,6 +108,13 @@ _CATALOGUE = [
         warning=True,
     ),
     ErrorCode(
+        "no-checksum",
+        "structure",
+        "A zstd file without a checksum",
+        "Have it written with one (zstd does so by itself): damage to it cannot be seen otherwise.",
+        warning=True,
+    ),
+    ErrorCode(
         "blank-header", "mapping", "The header row is blank", "Name the columns in the first row."
     ),
     ErrorCode(
