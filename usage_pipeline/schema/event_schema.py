@@ -187,7 +187,7 @@ class CsvOptions(SchemaPart):
         default=500, ge=1, description="How many times its size a compressed file may expand to"
     )
     max_record_size: Size = Field(default=64 * 10**6, description="Most bytes of one record")
-    max_field_length: Size = Field(default=10**6, description="Most bytes of one cell")
+    max_field_length: Size = Field(default=10**7, description="Most bytes of one cell")
     max_columns: StrictInt = Field(default=10_000, ge=1, description="Most columns of a header")
     max_errors: StrictInt = Field(
         default=10_000, ge=0, description="Errors kept with their messages; counts are complete"
