@@ -49,7 +49,7 @@ def write_bad_lines(
     if match is None:
         raise _read_otherwise(upload)
     rows = _rows(flow, upload, match, bad, findings)
-    labels = [*_OURS, *match.header.labels]
+    labels = [*_OURS, *_theirs(match, match.header.labels)]
     # Made elsewhere first: what is refused half-way must leave nothing behind.
     flow.folder.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=flow.folder.scratch) as work:
@@ -96,9 +96,16 @@ def _rows(
     try:
         for line, record in raw_records(original, match.header, bad, flow.schema.csv):
             codes, messages = said.get(line, ("", ""))
-            yield line, codes, messages, split_record(record, match.header.delimiter)
+            cells = split_record(record, match.header.delimiter)
+            yield line, codes, messages, _theirs(match, cells)
     except (UnreadableFile, ValueError) as error:
         raise _read_otherwise(upload) from error
+
+
+def _theirs(match: HeaderMatch, cells: Sequence[str]) -> Sequence[str]:
+    """The cells without what an earlier file of bad lines put before them."""
+    again = match.header.labels[: len(_OURS)] == _OURS
+    return cells[len(_OURS) :] if again else cells
 
 
 def _read_otherwise(upload: Upload) -> WrongState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,8 @@ from usage_pipeline.schema import EventSchema, load_schemas
 
 #: Remarks for a person; standard output is for what was asked. Words go through `remark`.
 remarks = Console(stderr=True)
+
+_LONGEST_NAME = 255
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.")]
 SchemaOption = Annotated[str | None, typer.Option("--schema", help="The event schema.")]
@@ -61,7 +64,9 @@ def existing_files(files: Iterable[Path]) -> list[Path]:
     """
     wrong = []
     for file in (found := list(files)):
-        if not file.exists():
+        if len(os.fsencode(file.name)) > _LONGEST_NAME:
+            wrong.append(f"There is no file {file}: no file has so long a name")
+        elif not file.exists():
             wrong.append(f"There is no file {file}")
         elif file.is_symlink():
             wrong.append(f"Cannot read {file}: it is a symbolic link; name the file itself")

@@ -8,9 +8,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from usage_pipeline.mapping.headers import HeaderMatch
-from usage_pipeline.reading import Excerpt, LocatedError, excerpts, printable, quoted_lines
-from usage_pipeline.reading.excerpt import cell_spans
+from usage_pipeline.mapping.headers import HeaderMatch, normal_label
+from usage_pipeline.reading import (
+    Excerpt,
+    LocatedError,
+    cell_spans,
+    excerpts,
+    printable,
+    quoted_lines,
+)
 from usage_pipeline.schema import CsvOptions
 from usage_pipeline.validation.codes import CODES
 
@@ -73,7 +79,7 @@ def _bad_cells(found: Sequence[LocatedError], match: HeaderMatch) -> set[int]:
             cells.update(
                 index
                 for index, label in enumerate(labels)
-                if _normal(label) == _normal(finding.column)
+                if normal_label(label) == normal_label(finding.column)
             )
         elif finding.code == "blank-label":
             cells.update(index for index, label in enumerate(labels) if not label.strip())
@@ -82,10 +88,6 @@ def _bad_cells(found: Sequence[LocatedError], match: HeaderMatch) -> set[int]:
         elif finding.code == "extra-cell":
             cells.add(len(labels))
     return cells
-
-
-def _normal(label: str) -> str:
-    return " ".join(label.split()).casefold()
 
 
 def _head(finding: LocatedError) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -22,6 +23,10 @@ Row = Mapping[str, Any]
 
 #: Rows of a table that a person may still want to read.
 TABLE_ROWS = 200
+
+
+#: Beyond what JSON escapes anyway: DEL, C1 controls, marks of width and direction.
+_UNSEEN = re.compile("[\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 class Format(StrEnum):
@@ -44,7 +49,7 @@ def show(rows: Iterable[Row], columns: Sequence[str], form: Format, empty: str) 
 
 def show_object(value: Mapping[str, Any]) -> None:
     """Print one JSON object."""
-    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+    sys.stdout.write(_dumped(value) + "\n")
 
 
 def page() -> Console:
@@ -72,9 +77,15 @@ def _json(rows: Iterable[Row]) -> None:
     sys.stdout.write("[")
     for row in rows:
         sys.stdout.write(("" if first else ",") + "\n  ")
-        sys.stdout.write(json.dumps(row, default=_plain, ensure_ascii=False))
+        sys.stdout.write(_dumped(row))
         first = False
     sys.stdout.write("]\n" if first else "\n]\n")
+
+
+def _dumped(value: Any) -> str:
+    """JSON with whatever a terminal might obey as an escape, which JSON reads as the same."""
+    text = json.dumps(value, default=_plain, ensure_ascii=False)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _table(rows: list[Row], columns: Sequence[str], empty: str) -> None:

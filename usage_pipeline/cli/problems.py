@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from usage_pipeline.intake import NotAFile, TooLarge
 from usage_pipeline.ledger import LedgerShapeChanged
-from usage_pipeline.reading import printable
+from usage_pipeline.reading import FileChanged, printable
 from usage_pipeline.register import UnknownUpload, WrongState
 from usage_pipeline.schema import InvalidSchema
 from usage_pipeline.warehouse import WarehouseBusy, WrongSetting
@@ -41,6 +41,8 @@ def exit_code_of(error: Exception) -> tuple[int, str]:
             return WRONG_USE, printable(str(error))
         case WrongState() | TooLarge():
             return REFUSED, printable(str(error))
+        case FileChanged():
+            return MACHINE, printable(f"A file changed while it was read; try again: {error}")
         case WarehouseBusy():
             return MACHINE, printable(str(error))
         case OSError() | duckdb.IOException() | duckdb.OutOfMemoryException():

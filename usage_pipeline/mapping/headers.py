@@ -67,7 +67,8 @@ def match_file(path: Path, schema: EventSchema) -> HeaderMatch:
     except UnreadableFile as refusal:
         if refusal.error.code not in _OF_FIRST_LINE:
             raise
-        reason = _title_row(path, schema, 1) or _unsplit_line(path, schema, refusal.error.line)
+        line = refusal.error.line or 1
+        reason = _title_row(path, schema, line) or _unsplit_line(path, schema, line)
         raise UnreadableFile(reason or refusal.error) from None
     best = _best([match_header(header, schema) for header in headers])
     if best.complete:
@@ -84,7 +85,7 @@ def match_header(header: Header, schema: EventSchema) -> HeaderMatch:
     """Match labels to fields; upper and lower case and the amount of space do not matter."""
     places: dict[str, list[int]] = {}
     for index, label in enumerate(header.labels):
-        places.setdefault(_normal(label), []).append(index)
+        places.setdefault(normal_label(label), []).append(index)
 
     columns: dict[str, int] = {}
     errors = list(_bad_labels(header, places))
@@ -121,7 +122,7 @@ def match_header(header: Header, schema: EventSchema) -> HeaderMatch:
 
 def accepted_labels(name: str, field: FieldSpec) -> list[str]:
     """The labels a field takes, normalised: those listed, in order, and its own name."""
-    return list(dict.fromkeys(_normal(label) for label in [*field.from_, name]))
+    return list(dict.fromkeys(normal_label(label) for label in [*field.from_, name]))
 
 
 def _how_matched(written: str, name: str, field: FieldSpec) -> Matched:
@@ -130,7 +131,8 @@ def _how_matched(written: str, name: str, field: FieldSpec) -> Matched:
     return "name" if written == name else "spelling"
 
 
-def _normal(label: str) -> str:
+def normal_label(label: str) -> str:
+    """What two headers share that differ in case and space only."""
     return " ".join(label.split()).casefold()
 
 
@@ -174,14 +176,13 @@ def _other_delimiter(path: Path, schema: EventSchema, match: HeaderMatch) -> Loc
     )
 
 
-def _unsplit_line(path: Path, schema: EventSchema, line: int | None) -> LocatedError | None:
+def _unsplit_line(path: Path, schema: EventSchema, line: int) -> LocatedError | None:
     """Whether the header, malformed as it is, holds no delimiter that was tried."""
-    if line is None:
+    content = beginning_of(path, schema.csv, _LONGEST_LINE).content.decode(errors="replace")
+    [text] = re.split(r"\r\n|\r|\n", content)[line - 1 : line] or [None]
+    if text is None or any(sign in text for sign in _asked(schema)):
         return None
-    lines = beginning_of(path, schema.csv, _LONGEST_LINE).content.decode(errors="replace")
-    text = re.split(r"\r\n|\r|\n", lines)[line - 1]
-    tried = any(sign in text for sign in _asked(schema))
-    return None if tried else _one_column(schema, [text], line)
+    return _one_column(schema, [text], line)
 
 
 def _one_column(schema: EventSchema, labels: Sequence[str], line: int) -> LocatedError | None:
@@ -234,7 +235,7 @@ def _ambiguous(header: Header, field: str, indexes: Sequence[int]) -> LocatedErr
 
 def _missing(header: Header, name: str, field: FieldSpec) -> LocatedError:
     accepted = ", ".join(f"'{label}'" for label in dict.fromkeys([*field.from_, name]))
-    by_normal = {_normal(label): label for label in header.labels}
+    by_normal = {normal_label(label): label for label in header.labels}
     near = [
         by_normal[match]
         for label in accepted_labels(name, field)

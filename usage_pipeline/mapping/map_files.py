@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from usage_pipeline.mapping.frame import write_frame
 from usage_pipeline.mapping.headers import HeaderMatch, match_file
 from usage_pipeline.reading import (
     SIGNS,
+    FileChanged,
     Header,
     LocatedError,
     Records,
@@ -85,7 +86,8 @@ def map_files(
             yield _map(source, match, captured, schema, rules, target, connection, max_errors)
         except UnreadableFile as error:
             warnings = match.warnings if match else ()
-            yield MappedFile(source, match, None, (error.error,), warnings)
+            found = _with_field(error.error, match) if match else error.error
+            yield MappedFile(source, match, None, (found,), warnings)
 
 
 def _map(
@@ -101,17 +103,17 @@ def _map(
     fields = list(match.columns)
     columns = [match.columns[field] for field in fields]
     records = Records(source.path, match.header, columns, schema.csv, max_errors=max_errors)
-    refusal: list[UnreadableFile] = []
+    reasons: list[UnreadableFile | FileChanged] = []
     constants = captured | {
         name: field.constant for name, field in schema.fields.items() if field.constant is not None
     }
 
     def write(path: Path) -> None:
-        batches = _remember_refusal(records.batches(), refusal)
+        batches = _remember_reason(records.batches(), reasons)
         write_frame(connection, batches, fields, constants, schema, rules, source.received_at, path)
-        if refusal:
-            raise refusal[0]
-        if records.faulty:
+        if reasons:
+            raise reasons[0]
+        if 2 * records.misfits > records.lines:
             _refuse_other_delimiter(source.path, match.header, schema)
 
     frame = target(source)
@@ -119,17 +121,17 @@ def _map(
         write_then_rename(frame, write)
     except Exception:
         # DuckDB wraps what the reader raised in an error of its own; the reader's is the reason.
-        if not refusal:
+        if not reasons:
             raise
-    if refusal:
-        if refusal[0].error.code == "stray-quote":
+    for reason in reasons:
+        if isinstance(reason, UnreadableFile) and reason.error.code == "stray-quote":
             _refuse_other_delimiter(source.path, match.header, schema)
-        raise refusal[0]
+        raise reason
     return MappedFile(
         source,
         match,
         frame,
-        tuple(records.errors),
+        tuple(_with_field(error, match) for error in records.errors),
         (*match.warnings, *records.warnings),
         records.lines,
         records.blank,
@@ -137,8 +139,16 @@ def _map(
     )
 
 
+def _with_field(error: LocatedError, match: HeaderMatch) -> LocatedError:
+    """What the reader says of a column is said of the field that it feeds."""
+    fields = [field for field, label in match.mapping.items() if label == error.column]
+    return replace(error, field=fields[0]) if fields and error.field is None else error
+
+
 def _refuse_other_delimiter(path: Path, header: Header, schema: EventSchema) -> None:
-    """Refuse a file whose header alone has another delimiter: some records may fit it by chance."""
+    """Refuse a file most of whose records do not fit the header, but all fit another delimiter:
+    the others fit the header by chance.
+    """
     fitting = fitting_delimiters(path, header, schema.csv)
     if fitting and header.delimiter not in fitting:
         message = (
@@ -148,13 +158,13 @@ def _refuse_other_delimiter(path: Path, header: Header, schema: EventSchema) -> 
         raise UnreadableFile(LocatedError("wrong-delimiter", message, line=header.line))
 
 
-def _remember_refusal(
-    batches: Iterable[pa.RecordBatch], refusal: list[UnreadableFile]
+def _remember_reason(
+    batches: Iterable[pa.RecordBatch], reasons: list[UnreadableFile | FileChanged]
 ) -> Iterator[pa.RecordBatch]:
     try:
         yield from batches
-    except UnreadableFile as error:
-        refusal.append(error)
+    except (UnreadableFile, FileChanged) as error:
+        reasons.append(error)
         raise
 
 

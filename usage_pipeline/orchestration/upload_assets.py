@@ -119,8 +119,8 @@ def _raw_events(
         original = flow.archive.original(upload.schema, upload.upload)
         try:
             shown = metadata.upload_metadata(upload, original, flow.schema)
-        except OSError as error:
-            troubles[upload.upload] = f"the archived file cannot be read: {error}"
+        except Exception as error:
+            troubles[upload.upload] = f"the archived file cannot be read: {error!r}"
         else:
             yield dg.AssetMaterialization(asset, partition=upload.upload, metadata=shown)
 

@@ -11,9 +11,10 @@ from usage_pipeline.reading.dialect import (
     read_header,
     split_record,
 )
-from usage_pipeline.reading.excerpt import Excerpt, Piece, excerpts, quoted_lines
-from usage_pipeline.reading.located_error import LocatedError, UnreadableFile, clip
+from usage_pipeline.reading.excerpt import Excerpt, Piece, cell_spans, excerpts
+from usage_pipeline.reading.located_error import FileChanged, LocatedError, UnreadableFile, clip
 from usage_pipeline.reading.printable import printable
+from usage_pipeline.reading.quoted_lines import quoted_lines
 from usage_pipeline.reading.reader import Records, raw_records
 from usage_pipeline.reading.source import oversize
 from usage_pipeline.reading.text import Beginning, beginning_of
@@ -23,6 +24,7 @@ __all__ = [
     "SIGNS",
     "Beginning",
     "Excerpt",
+    "FileChanged",
     "Header",
     "LocatedError",
     "Piece",
@@ -30,6 +32,7 @@ __all__ = [
     "UnreadableFile",
     "beginning_of",
     "candidate_headers",
+    "cell_spans",
     "cells_in",
     "clip",
     "excerpts",

@@ -1,8 +1,10 @@
 """A file as blocks of complete, verified records."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,8 +61,9 @@ def read_blocks(
     """All records of the file in order, header and blank ones included.
 
     The records before a refused place are yielded first, whatever the block size; then
-    UnreadableFile is raised (encoding-error, stray-quote, unclosed-quote, record-too-long). Of
-    several faults the first in the file counts. A file that is compressed, too large or written in
+    UnreadableFile is raised (encoding-error, stray-quote, unclosed-quote, record-too-long, and
+    missing-cell or extra-cell of a record over several lines). Of several faults the first in the
+    file counts. A file that is compressed, too large or written in
     another encoding may be refused for that (see `open_text`).
     """
     if block_size < 1:
@@ -95,6 +98,19 @@ def read_blocks(
             offset += structure.consumed
 
 
+class _Reason(NamedTuple):
+    """Why a file is refused: at which byte of the buffer, and how to say it.
+
+    checked: as far as bytes must be text for the reason to count; `may_cut` where a character may
+        go on behind.
+    """
+
+    at: int
+    say: Callable[[Place], UnreadableFile]
+    checked: int
+    may_cut: bool = False
+
+
 def _refusal(
     data: bytearray,
     structure: Structure,
@@ -107,63 +123,66 @@ def _refusal(
     offset: int,
 ) -> tuple[UnreadableFile | None, int]:
     """The first reason to refuse the file, if there is one, and how many records precede it."""
-    oversize = _oversize(structure, len(data), options.max_record_size)
-    doubtful = _doubtful(structure, dialect)
-    found = [at for at in (structure.stray_quote, oversize, doubtful) if at is not None]
-    at = min(found, default=None)
-    if at is None:
-        checked = len(data) if ended else structure.consumed
-    else:
-        checked = at + 1 if at == doubtful else at
-    bad = find_misencoding(data, checked, may_go_on=at is not None and at == oversize)
-    undecoded = text.fault if ended and at is None and bad is None else None
-    unclosed = ended and at is None and bad is None and structure.open_quote is not None
+    found = list(_reasons(structure, dialect, len(data), options.max_record_size))
+    first = min(found, key=lambda reason: reason.at, default=None)
+    checked = len(data) if ended else structure.consumed
+    if first is not None:
+        checked = first.checked
+    bad = find_misencoding(data, checked, may_go_on=first is not None and first.may_cut)
     if bad is not None:
-        position = bad.at
-    elif at is not None:
-        position = at
-    elif undecoded is not None:
-        position = len(data)
-    elif unclosed:
+        say = partial(misencoded, reason=bad.reason, offset=offset + bad.at, encoding=text.encoding)
+        first = _Reason(bad.at, say, checked)
+    elif first is None and ended and text.fault is not None:
+        at, reason = text.fault.at, text.fault.reason
+        say = partial(misencoded, reason=reason, offset=at, encoding=text.encoding)
+        first = _Reason(len(data), say, checked)
+    elif first is None and ended and structure.open_quote is not None:
         # Met at the end of the file, in the record that never ends.
-        position = structure.consumed
-    else:
+        first = _Reason(structure.consumed, unclosed_quote, checked)
+    if first is None:
         return None, len(structure.starts)
-
     starts = np.append(structure.starts, structure.consumed)
-    count = int(np.searchsorted(starts, position, side="right")) - 1
+    count = int(np.searchsorted(starts, first.at, side="right")) - 1
     breaks = np.append(structure.breaks_before, structure.line_breaks)
     place = Place(
         data=data,
         start=int(starts[count]),
-        at=position,
+        at=first.at,
         line=line + int(breaks[count]),
         delimiter=dialect.delimiter,
         labels=dialect.labels,
     )
-    if bad is not None:
-        return misencoded(place, bad.reason, offset + position, text.encoding), count
-    if undecoded is not None:
-        return misencoded(place, undecoded.reason, undecoded.at, text.encoding), count
-    if at is None:
-        return unclosed_quote(place, structure.open_quote or 0), count
-    if at == structure.stray_quote:
-        return stray_quote(place), count
-    if at == doubtful:
-        return doubtful_record(place), count
-    return oversized(place, options.max_record_size), count
+    return first.say(place), count
+
+
+def _reasons(
+    structure: Structure, dialect: Dialect, size: int, max_record_size: int
+) -> Iterator[_Reason]:
+    """What is wrong with the structure: the first of each kind."""
+    at = structure.stray_quote
+    if at is not None:
+        yield _Reason(at, stray_quote, at)
+    at = _oversize(structure, size, max_record_size)
+    if at is not None:
+        yield _Reason(at, partial(oversized, limit=max_record_size), at, may_cut=True)
+    index = _doubtful(structure, dialect)
+    if index is not None:
+        assert structure.cells is not None
+        last = int(structure.ends[index]) - 1
+        say = partial(doubtful_record, cells=int(structure.cells[index]))
+        yield _Reason(last, say, last + 1)
 
 
 def _doubtful(structure: Structure, dialect: Dialect) -> int | None:
-    """The last byte of the first record that does not fit the header and runs over several lines:
-    its quotes may have swallowed line ends, so that nobody knows where its neighbours begin.
+    """The first record that does not fit the header and runs over several lines: its quotes may
+    have swallowed line ends, so that nobody knows where its neighbours begin.
     """
     if not structure.quoted_breaks or structure.cells is None or dialect.cells is None:
         return None
     total = structure.line_breaks + structure.unterminated
     spans_lines = np.diff(structure.breaks_before, append=total) > 1
     found = np.flatnonzero(spans_lines & (structure.cells != dialect.cells))
-    return int(structure.ends[found[0]]) - 1 if found.size else None
+    return int(found[0]) if found.size else None
 
 
 def _oversize(structure: Structure, size: int, max_record_size: int) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from usage_pipeline.reading.located_error import LocatedError, UnreadableFile
 MARK = codecs.BOM_UTF8
 #: The longest byte order mark there is.
 MARK_SIZE = 4
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 _MARKS = {
     codecs.BOM_UTF8: "UTF-8",
     codecs.BOM_UTF32_LE: "UTF-32-LE",
@@ -55,6 +57,64 @@ def marked_encoding(head: bytes, named: str) -> tuple[str | None, int]:
                 raise UnreadableFile(LocatedError("encoding-error", message, line=1))
             return encoding, len(mark)
     return None, 0
+
+
+def one_byte_each(encoding: str) -> bool:
+    """Whether each byte is a character in an encoding, as in cp1252 and its like."""
+    return len(bytes(range(256)).decode(encoding, "replace")) == 256
+
+
+class Utf8Watch:
+    """Looks whether a file that is read as cp1252, say, is UTF-8 in truth: then each `ü` would be
+    read as `Ã¼`, and no byte would be wrong.
+    """
+
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+        self._line = 1
+        self._first: tuple[int, int] | None = None
+        self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
+        self._valid = True
+        self._ended_in_return = False
+
+    @property
+    def is_certain(self) -> bool:
+        """All that has been seen is UTF-8, and some of it more than ASCII."""
+        return self._valid and self._first is not None
+
+    def see(self, raw: bytes, final: bool) -> None:
+        """The next bytes of the file; `final` where it ends behind them."""
+        if not self._valid:
+            return
+        try:
+            self._decoder.decode(raw, final)
+        except UnicodeDecodeError:
+            self._valid = False
+            return
+        if self._first is None:
+            self._look_for_first(raw)
+
+    def error(self, encoding: str) -> LocatedError:
+        """What is wrong with the file, read as `encoding`."""
+        assert self._first is not None
+        offset, line = self._first
+        message = (
+            f"The schema says {encoding}, but the file is UTF-8: all of its characters beyond "
+            f"ASCII are, the first at byte offset {offset}, line {line}. Save it as {encoding}, or "
+            "put a byte order mark before it."
+        )
+        return LocatedError("encoding-error", message, line)
+
+    def _look_for_first(self, raw: bytes) -> None:
+        beyond = np.flatnonzero(np.frombuffer(raw, np.uint8) >= 0x80)
+        ascii_part = raw[: int(beyond[0])] if beyond.size else raw
+        # The LF of a CRLF that the last bytes broke was counted with its CR.
+        broken = self._ended_in_return and raw.startswith(b"\n")
+        line = self._line + len(_LINE_END.findall(ascii_part)) - broken
+        if beyond.size:
+            self._first = self._offset + len(ascii_part), line
+        self._line, self._offset = line, self._offset + len(raw)
+        self._ended_in_return = raw.endswith(b"\r")
 
 
 def find_misencoding(data: bytearray, size: int, *, may_go_on: bool) -> Misencoding | None:

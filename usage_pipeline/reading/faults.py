@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from usage_pipeline.reading.dialect import DELIMITERS, SIGNS, Header, cells_in, split_record
 from usage_pipeline.reading.located_error import LocatedError, clip
+from usage_pipeline.reading.refusals import counted
 from usage_pipeline.reading.structure import Structure
 
 #: In the order in which they are looked for: of several the first counts.
 FAULTS = ("missing-cell", "extra-cell", "control-character", "field-too-long")
 SOUND = -1
-_MISSING, _EXTRA, _CONTROL, LONG = range(len(FAULTS))
+_MISSING, EXTRA, _CONTROL, LONG = range(len(FAULTS))
 
 #: Per record the index in `FAULTS`, or `SOUND`.
 Faults: TypeAlias = NDArray[np.int8]
@@ -40,7 +41,7 @@ def faults_of(structure: Structure, width: int, columns: Sequence[int]) -> Fault
     faults[np.searchsorted(structure.starts, controlled, side="right") - 1] = _CONTROL
     if structure.cells is not None:
         faults[structure.cells < width] = _MISSING
-        faults[structure.cells > width] = _EXTRA
+        faults[structure.cells > width] = EXTRA
     return faults
 
 
@@ -59,17 +60,17 @@ def describe(
     fault: str, record: bytes, line: int, header: Header, columns: Sequence[int]
 ) -> LocatedError:
     """The fault of one record, in words; `columns` are those that are read."""
+    if fault in ("missing-cell", "extra-cell"):
+        return LocatedError(fault, _cells_message(record, header), line)
     cells = split_record(record, header.delimiter)
     if fault == "control-character":
         column = next(column for column in columns if _CONTROLS.search(cells[column]))
         shown = clip(cells[column], 60)
         message = f"{_control_in(cells[column])}, which nobody sees: '{shown}'. Take it out."
-    elif fault == "field-too-long":
+    else:
         column = max(columns, key=lambda column: len(cells[column].encode()))
         size = len(cells[column].encode())
         message = f"The cell has {size:,} bytes, more than csv.max_field_length allows."
-    else:
-        return LocatedError(fault, _cells_message(record, len(cells), header), line)
     label = header.labels[column]
     return LocatedError(fault, message, line, column=label, value=clip(cells[column]))
 
@@ -80,18 +81,17 @@ def _control_in(text: str) -> str:
     return f"The control character U+{ord(found[0]):04X} stands in it"
 
 
-def _cells_message(record: bytes, count: int, header: Header) -> str:
-    width = len(header.labels)
-    have = "1 cell" if count == 1 else f"{count} cells"
+def _cells_message(record: bytes, header: Header) -> str:
+    width, count = len(header.labels), cells_in(record, header.delimiter) or 0
     advice = (
         "Add the missing ones"
         if count < width
         else "Take the extra ones out, or quote a cell that holds the delimiter"
     )
-    message = f"The record has {have}, the header has {width}. {advice}."
+    message = f"The record has {counted(count, 'cell')}, the header has {width}. {advice}."
     if count == 1:
         message += " It may be the rest of the line before, which a line end outside quotes broke."
-    for other in DELIMITERS:
+    for other in DELIMITERS if width > 1 else ():
         if other != header.delimiter and cells_in(record, other) == width:
             message += f" With {SIGNS[other]} between cells it would have just as many."
     text = record.decode("utf-8")

@@ -33,6 +33,10 @@ class UnreadableFile(Exception):
         return type(self), (self.error,)
 
 
+class FileChanged(RuntimeError):
+    """Somebody writes to the file while it is read: nothing of it can be trusted."""
+
+
 def clip(text: str, limit: int = CLIP) -> str:
     """`text` with at most `limit` characters; a cut is shown by an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -11,6 +11,7 @@ from usage_pipeline.reading.blocks import BLOCK_SIZE, Block, Dialect, read_block
 from usage_pipeline.reading.cells import CellParser
 from usage_pipeline.reading.dialect import Header, split_record
 from usage_pipeline.reading.faults import (
+    EXTRA,
     FAULTS,
     LONG,
     SOUND,
@@ -20,7 +21,7 @@ from usage_pipeline.reading.faults import (
     faults_of,
     too_long,
 )
-from usage_pipeline.reading.located_error import LocatedError
+from usage_pipeline.reading.located_error import FileChanged, LocatedError
 from usage_pipeline.reading.source import lacks_checksum
 from usage_pipeline.reading.structure import Positions, Structure
 from usage_pipeline.schema import CsvOptions
@@ -35,9 +36,10 @@ class Records:
 
     `columns` are indexes into `header.labels`; they become the text columns "c0", "c1", ...
     of the batches. After the pass `lines` counts the data records (neither header nor
-    blank), `faulty` those that cannot be taken for what they say (see `faults`), `blank` the
-    blank lines, `physical_lines` what an editor shows. `errors` are those of the first
-    `max_errors` faulty records, `warnings` what is odd but certain.
+    blank), `faulty` those that cannot be taken for what they say (see `faults`), `misfits` those
+    of them with another number of cells than the header, `blank` the blank lines,
+    `physical_lines` what an editor shows. `errors` are those of the first `max_errors` faulty
+    records, `warnings` what is odd but certain.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Records:
         self.lines = 0
         self.blank = 0
         self.faulty = 0
+        self.misfits = 0
         self.physical_lines = 0
         self.errors: list[LocatedError] = []
         self.warnings: list[LocatedError] = []
@@ -110,8 +113,8 @@ class Records:
                 delivered += batch.num_rows
                 yield batch
         if not self._header_seen:
-            msg = f"no header on line {self._header.line}: the file has changed"
-            raise RuntimeError(msg)
+            msg = f"no header on line {self._header.line} of {self._path.name} any longer"
+            raise FileChanged(msg)
         self._warn(last_line if unterminated else None)
         accounted = 1 + self.blank + self.lines
         if delivered != self.lines or accounted != found:
@@ -181,8 +184,8 @@ class Records:
         header = self._header
         labels = split_record(block.record(index), header.delimiter)
         if line != header.line or labels != header.labels:
-            msg = f"another header than expected on line {line}: the file has changed"
-            raise RuntimeError(msg)
+            msg = f"another header than before on line {line} of {self._path.name}"
+            raise FileChanged(msg)
         self._header_seen = True
 
     def _count_blank(self, lines: Positions) -> None:
@@ -194,6 +197,7 @@ class Records:
         self, block: Block, faults: Faults, indexes: Positions, lines: Positions
     ) -> None:
         self.faulty += indexes.size
+        self.misfits += int(np.count_nonzero(faults[indexes] <= EXTRA))
         room = max(0, self._max_errors - len(self.errors))
         for index in indexes[:room].tolist():
             fault = FAULTS[faults[index]]

@@ -47,13 +47,18 @@ class Place:
         ends = [self.data.find(end, at) for end in (self.delimiter.encode(), b"\r", b"\n")]
         end = min((end for end in ends if end >= 0), default=len(self.data))
         # Four bytes are the longest character.
-        text = self.data[start : min(end, start + 4 * CLIP)].decode("utf-8", "replace")
+        text = self.data[start : min(end, start + 4 * CLIP)].decode("utf-8", "ignore")
         return clip(text)
 
     def named(self, at: int) -> str:
         """The cell that holds a byte, for a message."""
         label = self.label(at)
         return f"cell {self.cell(at)[0] + 1}" if label is None else f'"{clip(label, _SHORT)}"'
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 cell`, `2 cells`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def misencoded(place: Place, reason: str, offset: int, encoding: str) -> UnreadableFile:
@@ -78,8 +83,9 @@ def stray_quote(place: Place) -> UnreadableFile:
     return _refuse_at(place, place.at, "stray-quote", message, place.value(place.at))
 
 
-def unclosed_quote(place: Place, opened: int) -> UnreadableFile:
-    """The file ends inside quotes; `opened` is where they begin."""
+def unclosed_quote(place: Place) -> UnreadableFile:
+    """The file ends inside quotes."""
+    _, opened = place.cell(len(place.data))
     message = (
         f"The quote opened in {place.named(opened)}, line {place.line_of(opened)}, is never "
         f"closed: the record that starts on line {place.line} runs to the end of the file. "
@@ -92,7 +98,7 @@ def oversized(place: Place, limit: int) -> UnreadableFile:
     """A record longer than `limit` bytes; within quotes, most likely because none closes them."""
     size = f"The record that begins on line {place.line} is longer than {limit:,} bytes"
     if place.data.count(b'"', place.start, place.at) % 2:
-        opened = place.data.rfind(b'"', place.start, place.at)
+        _, opened = place.cell(place.at)
         message = (
             f"{size}: probably the quote opened in {place.named(opened)} is never closed. Close "
             "it, or raise csv.max_record_size if the record is meant."
@@ -102,14 +108,15 @@ def oversized(place: Place, limit: int) -> UnreadableFile:
     return UnreadableFile(LocatedError("record-too-long", message, place.line))
 
 
-def doubtful_record(place: Place) -> UnreadableFile:
+def doubtful_record(place: Place, cells: int) -> UnreadableFile:
     """A record of several lines that does not fit the header; `at` is its last byte."""
-    cells, width = place.cell(place.at)[0] + 1, len(place.labels)
+    width = len(place.labels)
     code = "missing-cell" if cells < width else "extra-cell"
+    last = place.line_of(place.at)
     message = (
-        f"The record has {cells} cells, the header has {width}, and its quotes run from line "
-        f"{place.line} to line {place.line_of(place.at)}: it is doubtful where it ends, so nothing "
-        "of the file is taken. Correct the record."
+        f"The record has {counted(cells, 'cell')}, the header has {width}, and its quotes run "
+        f"from line {place.line} to line {last}: it is doubtful where it ends, so nothing of the "
+        "file is taken. Correct the record."
     )
     return UnreadableFile(LocatedError(code, message, place.line))
 

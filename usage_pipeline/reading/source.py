@@ -27,6 +27,7 @@ _MAGIC: tuple[tuple[Compression, re.Pattern[bytes]], ...] = (
 )
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _ZSTD_HEAD, _ZSTD_CHECKSUM = 9, 0b100
+_ZIP_END, _ZIP_END_SIZE = b"PK\x05\x06", 22
 #: Others that zipfile knows expand without bound what they were given at once.
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 #: Up to this size nothing is a bomb: a short file of equal lines may well shrink to nothing.
@@ -79,8 +80,8 @@ class Source:
             if not _is_of_data(error):
                 raise
             message = (
-                f"The {self.compression} data is damaged or cut behind byte {self._given:,} of "
-                f"what it expands to: {error}. {_AGAIN}"
+                f"The {self.compression} data is damaged or cut, not before byte {self._given:,} "
+                f"of what it expands to: {error}. {_AGAIN}"
             )
             raise UnreadableFile(LocatedError("compression-error", message)) from None
 
@@ -114,7 +115,7 @@ def open_source(path: Path, options: CsvOptions) -> Iterator[Source]:
         size = os.fstat(file.fileno()).st_size
         if problem := oversize(size, options):
             raise UnreadableFile(problem)
-        compression = _compression(file.read(4))
+        compression = compression_of(file.read(4))
         file.seek(0)
         yield Source(_expanded(file, compression, opened), compression, size, options)
 
@@ -130,7 +131,8 @@ def oversize(size: int, options: CsvOptions) -> LocatedError | None:
     return LocatedError("file-too-large", message)
 
 
-def _compression(head: bytes) -> Compression | None:
+def compression_of(head: bytes) -> Compression | None:
+    """What a file is compressed by, told from its first four bytes."""
     return next((name for name, magic in _MAGIC if magic.match(head)), None)
 
 
@@ -154,7 +156,7 @@ def _member(file: FileIO, opened: ExitStack) -> _Readable:
             for member in archive.infolist()
             if not member.is_dir() and not member.filename.startswith("__MACOSX/")
         ]
-        if problem := _wrong_members(members):
+        if problem := _wrong_members(members) or _wrong_bounds(archive, file):
             raise UnreadableFile(LocatedError("compression-error", problem))
         return cast(_Readable, opened.enter_context(archive.open(members[0])))
     except Exception as error:
@@ -178,9 +180,21 @@ def _wrong_members(members: list[zipfile.ZipInfo]) -> str | None:
     return None
 
 
+def _wrong_bounds(archive: zipfile.ZipFile, file: FileIO) -> str | None:
+    # An archive is found from its end: of two, one behind the other, the first would go unseen.
+    first = min(member.header_offset for member in archive.infolist())
+    end_record = _ZIP_END_SIZE + len(archive.comment)
+    file.seek(-end_record, os.SEEK_END)
+    if first == 0 and file.read(len(_ZIP_END)) == _ZIP_END:
+        return None
+    return f"There is more in the file than one zip archive. {_AGAIN}"
+
+
 def _is_of_data(error: Exception) -> bool:
     """Whether an error comes of damaged data; on such, zipfile raises whatever it stumbles into."""
-    return not isinstance(error, OSError) or error.errno in (None, errno.EINVAL)
+    if isinstance(error, OSError):
+        return error.errno in (None, errno.EINVAL)
+    return not isinstance(error, MemoryError)
 
 
 def lacks_checksum(path: Path) -> bool:
@@ -190,4 +204,4 @@ def lacks_checksum(path: Path) -> bool:
         while _SKIPPABLE.match(head) and len(head) == _ZSTD_HEAD:
             file.seek(int.from_bytes(head[4:8], "little") + 8 - _ZSTD_HEAD, os.SEEK_CUR)
             head = file.read(_ZSTD_HEAD)
-    return _compression(head) == "zstd" and len(head) > 4 and not head[4] & _ZSTD_CHECKSUM
+    return compression_of(head) == "zstd" and len(head) > 4 and not head[4] & _ZSTD_CHECKSUM

@@ -8,8 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from usage_pipeline.reading.encoding import MARK_SIZE, Misencoding, marked_encoding, plain_name
-from usage_pipeline.reading.source import Compression, Source, open_source
+from usage_pipeline.reading.encoding import (
+    MARK_SIZE,
+    Misencoding,
+    Utf8Watch,
+    marked_encoding,
+    one_byte_each,
+    plain_name,
+)
+from usage_pipeline.reading.located_error import LocatedError, UnreadableFile
+from usage_pipeline.reading.source import Compression, Source, compression_of, open_source
 from usage_pipeline.schema import CsvOptions
 
 _CHUNK = 1 << 20
@@ -65,6 +73,7 @@ class DecodedText(Text):
         self._decoder = self._codec.incrementaldecoder("strict")
         self._fed = mark
         self._ended = False
+        self._utf8 = Utf8Watch(mark) if one_byte_each(encoding) else None
 
     @property
     def size(self) -> None:
@@ -73,6 +82,8 @@ class DecodedText(Text):
     def fill(self, view: memoryview) -> int:
         while len(self._ready) < len(view) and not self._ended:
             self._ready += self._decode(self._next_bytes()).encode("utf-8")
+            if self._ended and self._utf8 is not None and self._utf8.is_certain:
+                raise UnreadableFile(self._utf8.error(self.encoding))
         return self._take(view)
 
     def _next_bytes(self) -> bytes:
@@ -82,7 +93,10 @@ class DecodedText(Text):
         with memoryview(block) as view:
             size = kept + self._source.fill(view[kept:])
         self._ended = size < len(block)
-        return bytes(block[:size])
+        raw = bytes(block[:size])
+        if self._utf8 is not None:
+            self._utf8.see(raw, self._ended)
+        return raw
 
     def _decode(self, raw: bytes) -> str:
         """The text of the next bytes, up to the first that is none."""
@@ -128,6 +142,9 @@ def open_text(path: Path, options: CsvOptions) -> Iterator[Text]:
         with memoryview(head) as view:
             size = source.fill(view)
         start = bytes(head[:size])
+        if source.compression is not None and compression_of(start) is not None:
+            message = "The file is compressed twice over. Save it compressed once, or plain."
+            raise UnreadableFile(LocatedError("compression-error", message))
         marked, mark = marked_encoding(start, options.encoding)
         encoding = marked or plain_name(options.encoding)
         kind = Text if encoding == "UTF-8" else DecodedText

@@ -63,15 +63,11 @@ def _size(value: Any) -> Any:
     return int(match[1]) * _BYTES[match[2]]
 
 
-#: Text encodings of Python's that transform instead of encode, or that read bytes leniently.
-_NO_FILE_ENCODINGS = {
-    "idna",
-    "punycode",
-    "raw-unicode-escape",
-    "unicode-escape",
-    "undefined",
-    "utf-7",
-}
+#: Text encodings of Python's that transform instead of encode, that read bytes leniently, or in
+#: which the meaning of a byte depends on all that came before.
+_NO_FILE_ENCODING = re.compile(
+    r"idna|punycode|raw[-_]unicode[-_]escape|unicode[-_]escape|undefined|utf-7|hz|iso2022.*"
+)
 
 
 def _encoding(value: Any) -> Any:
@@ -85,7 +81,7 @@ def _encoding(value: Any) -> Any:
         raise ValueError(
             "no encoding of that name; write auto, utf-8, cp1252, latin-1, …"
         ) from None
-    if codec.incrementaldecoder is None or codec.name.replace("_", "-") in _NO_FILE_ENCODINGS:
+    if codec.incrementaldecoder is None or _NO_FILE_ENCODING.fullmatch(codec.name):
         raise ValueError("files cannot be read in it; write auto, utf-8, cp1252, latin-1, …")
     return value
 
@@ -186,11 +182,13 @@ class CsvOptions(SchemaPart):
     max_ratio: StrictInt = Field(
         default=500, ge=1, description="How many times its size a compressed file may expand to"
     )
-    max_record_size: Size = Field(default=64 * 10**6, description="Most bytes of one record")
+    max_record_size: Size = Field(
+        default=16 * 10**6, le=10**9, description="Most bytes of one record"
+    )
     max_field_length: Size = Field(default=10**7, description="Most bytes of one cell")
     max_columns: StrictInt = Field(default=10_000, ge=1, description="Most columns of a header")
     max_errors: StrictInt = Field(
-        default=10_000, ge=0, description="Errors kept with their messages; counts are complete"
+        default=10_000, ge=1, description="Errors kept with their messages; counts are complete"
     )
 
 

@@ -39,6 +39,13 @@ UNREADABLE: dict[FieldType, dict[str, str]] = {
     },
 }
 
+#: All that looks like nothing at the ends of a text: Unicode's spaces, joiners, marks of direction
+#: and the byte order mark that appending one file to another leaves behind.
+_SPACES = (
+    " \t\u00a0\u00ad\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b"
+    "\u200c\u200d\u200e\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+)
+
 _SIGNS = {
     ".": "point",
     ",": "comma",
@@ -96,8 +103,8 @@ def _rules(name: str, field: FieldSpec, schema: EventSchema) -> Iterator[Rule]:
         yield Rule(
             "padded-text",
             name,
-            f"{column} IS NULL OR {column} = trim({column}, ' \t')",
-            f"{name} has space at its ends, which is kept",
+            f"{column} IS NULL OR {column} = trim({column}, {literal(_SPACES)})",
+            f"{name} has space at its ends, seen or unseen, which is kept",
             warning=True,
         )
 

@@ -22,8 +22,8 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
-_NAMED = ["auto", "utf-8", "cp1252", "latin-1", "shift_jis", "gb18030", "iso2022_jp"]
-_NAMED += ["utf-16", "utf-16-be", "utf-32", "utf-8-sig", "cp037", "hz"]
+_NAMED = ["auto", "utf-8", "cp1252", "latin-1", "shift_jis", "gb18030"]
+_NAMED += ["utf-16", "utf-16-be", "utf-32", "utf-8-sig", "cp037"]
 _WRITTEN = ["utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252"]
 _WRITTEN += ["shift_jis", "latin-1", "iso2022_jp"]
 

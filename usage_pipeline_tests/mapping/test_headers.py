@@ -106,6 +106,14 @@ class TestWhereTheHeaderStands:
         assert (error.code, error.line) == ("title-row", 1)
         assert f"the header, which is on line {above.count(chr(10)) + 1}" in error.message
 
+    def test_a_title_below_blank_lines_is_located(self, tmp_path: Path) -> None:
+        error = only_error(tmp_path, '\n\nReport "Oct"ober\n' + HEADER)
+        assert (error.code, error.line) == ("title-row", 3)
+
+    def test_a_malformed_header_far_below_is_told_as_it_is(self, tmp_path: Path) -> None:
+        error = only_error(tmp_path, "\n" * 70_000 + 'event_id,cust"omer,x\n1,2,3\n')
+        assert (error.code, error.line) == ("stray-quote", 70_001)
+
     def test_blank_lines_above_it_are_no_title(self, tmp_path: Path) -> None:
         match = matched(tmp_path, "\n\r\n" + HEADER)
         assert (match.errors, match.header.line) == ((), 3)

@@ -129,7 +129,7 @@ def test_a_compressed_file_cut_anywhere_is_refused(tmp_path: Path, compress: Com
         assert error.code == "compression-error", size
 
 
-@pytest.mark.parametrize("compress", [gzip.compress, zstd])
+@pytest.mark.parametrize("compress", [gzip.compress, zstd, zipped, stored])
 @pytest.mark.parametrize("garbage", [b"\0", b"x", b"1,2\n", b"\x1f\x8b", b"PK\x03\x04", b"\0" * 9])
 def test_garbage_behind_compressed_data_refuses_the_file(
     tmp_path: Path, compress: Compress, garbage: bytes
@@ -138,10 +138,22 @@ def test_garbage_behind_compressed_data_refuses_the_file(
     assert refusal(path).code == "compression-error"
 
 
-@pytest.mark.parametrize("garbage", [b"\0", b"x", b"1,2\n", b"PK\x03\x04"])
-def test_a_zip_may_stand_between_other_bytes(tmp_path: Path, garbage: bytes) -> None:
-    # It is found from its end, by what it says of itself.
-    assert read(usage_file(tmp_path, zipped(CONTENT) + garbage)).cells == ROWS
+def test_of_two_zips_one_behind_the_other_none_is_passed_over(tmp_path: Path) -> None:
+    error = refusal(usage_file(tmp_path, zipped(CONTENT) + zipped(CONTENT)))
+    assert error.code == "compression-error"
+    assert "more in the file than one zip" in error.message
+
+
+def test_a_zip_may_have_a_comment(tmp_path: Path) -> None:
+    data = archive(("usage.csv", CONTENT), comment=b"exported in October")
+    assert read(usage_file(tmp_path, data)).cells == ROWS
+
+
+@compressions
+def test_what_is_compressed_twice_is_refused_for_that(tmp_path: Path, compress: Compress) -> None:
+    error = refusal(usage_file(tmp_path, compress(gzip.compress(CONTENT))))
+    assert error.code == "compression-error"
+    assert "twice" in error.message
 
 
 @pytest.mark.parametrize(
@@ -176,7 +188,7 @@ def test_a_wrong_checksum_refuses_the_file(tmp_path: Path, compress: Compress) -
 def test_a_refusal_says_how_far_the_data_was_sound(tmp_path: Path) -> None:
     whole = gzip.compress(CONTENT)
     message = refusal(usage_file(tmp_path, whole[:-9])).message
-    assert message.startswith("The gzip data is damaged or cut behind byte ")
+    assert message.startswith("The gzip data is damaged or cut, not before byte ")
 
 
 def test_a_bomb_is_refused_while_it_expands(tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from usage_pipeline.reading import Excerpt, Header, excerpts, quoted_lines
-from usage_pipeline.reading.excerpt import cell_spans
+from usage_pipeline.reading import Excerpt, Header, cell_spans, excerpts, quoted_lines
 from usage_pipeline.schema import CsvOptions
 
 UTF8 = CsvOptions()

@@ -70,3 +70,19 @@ def test_a_faulty_record_whose_quotes_run_over_lines_refuses_the_file(
     error = refusal(usage_file(tmp_path, b"a,b\n1,2\n" + record + end))
     assert (error.code, error.line) == (code, 3)
     assert "from line 3 to line 4" in error.message
+
+
+def test_a_refused_record_is_counted_with_its_last_empty_cell(tmp_path: Path) -> None:
+    error = refusal(usage_file(tmp_path, b'a,b\n1,"p\nq",\n'))
+    assert "The record has 3 cells, the header has 2" in error.message
+
+
+def test_a_record_of_one_cell_points_to_the_line_before(tmp_path: Path) -> None:
+    [error] = read(usage_file(tmp_path, b"a,b\n1,hel\nlo\n")).records.errors
+    assert (error.code, error.line) == ("missing-cell", 3)
+    assert "It may be the rest of the line before" in error.message
+
+
+def test_what_fits_another_delimiter_says_so(tmp_path: Path) -> None:
+    [error] = read(usage_file(tmp_path, b"a,b\n1,2\n3;4\n")).records.errors
+    assert "With a semicolon between cells it would have just as many" in error.message

@@ -232,3 +232,24 @@ def test_only_the_mark_at_the_start_of_the_file_is_dropped(tmp_path: Path, encod
 def test_a_file_shorter_than_any_mark_is_read(tmp_path: Path, size: int) -> None:
     content = b"abc"[:size]
     assert beginning_of(usage_file(tmp_path, content), UTF8, 10).content == content
+
+
+@pytest.mark.parametrize("chunk", [4, 7, 1 << 20])
+def test_utf8_under_the_name_of_another_encoding_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr("usage_pipeline.reading.text._CHUNK", chunk)
+    path = usage_file(tmp_path, "a,b\r\n1,2\r\n3,Müller\n4,Łódź\n".encode())
+    error = refusal(path, encoding="cp1252")
+    assert (error.code, error.line) == ("encoding-error", 3)
+    assert "the file is UTF-8" in error.message
+    assert "the first at byte offset 13, line 3" in error.message
+
+
+def test_one_character_that_utf8_has_not_is_enough_to_believe_the_schema(tmp_path: Path) -> None:
+    path = usage_file(tmp_path, "a,b\n1,Ã¼\n2,ü\n".encode("cp1252"))
+    assert read(path, encoding="cp1252").cells == [("1", "Ã¼"), ("2", "ü")]
+
+
+def test_a_file_of_ascii_may_be_called_anything(tmp_path: Path) -> None:
+    assert read(usage_file(tmp_path, b"a,b\n1,2\n"), encoding="cp1252").cells == [("1", "2")]

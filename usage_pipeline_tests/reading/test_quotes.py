@@ -78,6 +78,17 @@ def test_a_quote_never_closed_names_where_it_opened(tmp_path: Path) -> None:
     assert 'opened in "b", line 4' in error.message
 
 
+@pytest.mark.parametrize("max_record_size", [30, 1000])
+def test_doubled_quotes_do_not_mislead_about_where_it_opened(
+    tmp_path: Path, max_record_size: int
+) -> None:
+    content = b'a,b\n1,"ac\nme ""x"" y\nfoo\nbar ""baz\n' + b"z\n" * 9
+    error = refusal(usage_file(tmp_path, content), max_record_size=max_record_size)
+    assert (error.code, error.line, error.column) == ("unclosed-quote", 2, "b")
+    if max_record_size == 1000:
+        assert 'opened in "b", line 2' in error.message
+
+
 def test_a_record_longer_than_allowed_is_refused_where_it_begins(tmp_path: Path) -> None:
     content = b'a,b\n1,2\n3,"' + b"x\n" * 5000 + b'"\n'
     for block_size in (7, 1 << 20):
