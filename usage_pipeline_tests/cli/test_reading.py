@@ -1,4 +1,4 @@
-"""How a file is read, as `check` tells it: what counts, what is set aside, and where it is wrong."""
+"""How a file is read, as `check` tells it: what counts, what is set aside, and where."""
 
 from __future__ import annotations
 
