@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from usage_pipeline.reading import Header, Records, UnreadableFile, read_header
+from usage_pipeline.reading import FileChanged, Header, Records, UnreadableFile, read_header
 from usage_pipeline.reading.blocks import Block
 from usage_pipeline.reading.cells import CellParser
 from usage_pipeline_tests.reading.usage_files import UTF8, read, usage_file
@@ -73,7 +73,7 @@ def test_a_file_changed_since_its_header_was_read_is_noticed(
 ) -> None:
     records = records_of(usage_file(tmp_path, b"a,b\n1,2\n"))
     usage_file(tmp_path, content)
-    with pytest.raises(RuntimeError, match="changed"):
+    with pytest.raises(FileChanged):
         list(records.batches())
 
 
