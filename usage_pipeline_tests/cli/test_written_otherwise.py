@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import io
-import zipfile
 from collections.abc import Callable
 
-import pyarrow as pa
 import pytest
 
+from usage_pipeline_tests.packing import zipped, zstd
 from usage_pipeline_tests.workplace import HEADER, Workplace
 
 ROWS = [
@@ -19,23 +17,21 @@ ROWS = [
 TEXT = "\r\n".join([HEADER, *ROWS, ""])
 
 
-def zstd(content: bytes) -> bytes:
-    packed: bytes = pa.Codec("zstd").compress(content, asbytes=True)
-    return packed
-
-
-def zipped(content: bytes) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("../../etc/october.csv", content)
-    return file.getvalue()
+def zipped_elsewhere(content: bytes) -> bytes:
+    """A zip whose file says that it belongs where nobody may put it."""
+    return zipped(content, name="../../etc/october.csv")
 
 
 def as_it_is(content: bytes) -> bytes:
     return content
 
 
-PACKED = {"a.csv": as_it_is, "a.csv.gz": gzip.compress, "a.csv.zst": zstd, "a.zip": zipped}
+PACKED = {
+    "a.csv": as_it_is,
+    "a.csv.gz": gzip.compress,
+    "a.csv.zst": zstd,
+    "a.zip": zipped_elsewhere,
+}
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16"]
 
 

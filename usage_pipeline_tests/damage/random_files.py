@@ -13,6 +13,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from usage_pipeline.schema import CsvOptions
+from usage_pipeline_tests.packing import zipped, zstd
 
 MARK = codecs.BOM_UTF8
 _MARKS = {
@@ -56,18 +57,6 @@ written = st.builds(
     st.sampled_from(_WRITTEN),
 )
 contents = st.one_of(noise, written, written, st.builds(bytes.__add__, written, noise))
-
-
-def zstd(content: bytes) -> bytes:
-    compressed: bytes = pa.Codec("zstd").compress(content, asbytes=True)
-    return compressed
-
-
-def zipped(content: bytes) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("usage.csv", content)
-    return packed.getvalue()
 
 
 def _plain(content: bytes) -> bytes:

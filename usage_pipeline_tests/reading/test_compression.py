@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import gzip
-import io
 import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from usage_pipeline.reading import LocatedError, UnreadableFile, beginning_of
 from usage_pipeline.reading.source import open_source
 from usage_pipeline.schema import CsvOptions
+from usage_pipeline_tests.packing import archive, stored, zipped, zstd
 from usage_pipeline_tests.reading.usage_files import UTF8, read, refusal, usage_file
 
 CONTENT = 'id,name\r\n1,Łódź\n2,"two\nlines"\n'.encode()
@@ -24,31 +23,6 @@ ROWS = [("1", "Łódź"), ("2", "two\nlines")]
 ZSTD_WITH_CHECKSUM = bytes.fromhex("28b52ffd240d69000069642c620a312c780a322c790afa7ea88c")
 
 Compress = Callable[[bytes], bytes]
-
-
-def zstd(content: bytes) -> bytes:
-    compressed: bytes = pa.Codec("zstd").compress(content, asbytes=True)
-    return compressed
-
-
-def archive(
-    *members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED, comment: bytes = b""
-) -> bytes:
-    """A zip archive."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", method) as file:
-        file.comment = comment
-        for name, content in members:
-            file.writestr(zipfile.ZipInfo(name), content, method)
-    return packed.getvalue()
-
-
-def zipped(content: bytes) -> bytes:
-    return archive(("usage.csv", content))
-
-
-def stored(content: bytes) -> bytes:
-    return archive(("usage.csv", content), method=zipfile.ZIP_STORED)
 
 
 def bomb(expanded: int) -> bytes:
