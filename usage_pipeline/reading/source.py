@@ -77,7 +77,7 @@ class Source:
         try:
             return self._file.readinto(view)
         except Exception as error:
-            if not _is_of_data(error):
+            if self.compression is None or not _is_of_data(error):
                 raise
             message = (
                 f"The {self.compression} data is damaged or cut, not before byte {self._given:,} "
