@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 DAGSTERS_ROOMS = ("orchestration", "components", "defs", "definitions.py")
 
 #: In the order in which data walks; nobody imports a room further on.
-ROOMS = ("warehouse", "schema", "register", "reading", "intake", "mapping", "validation")
+ROOMS = ("warehouse", "schema", "register", "intake", "reading", "mapping", "validation")
 
 
 def imports(file: Path) -> Iterator[str]:
@@ -49,6 +49,19 @@ def test_no_stage_knows_what_comes_after_it(stage: str) -> None:
             assert not any(name.startswith(f"usage_pipeline.{stage}") for name in imports(file)), (
                 file
             )
+
+
+@pytest.mark.parametrize("stage", ["intake", "reading", "mapping"])
+def test_no_file_goes_back_up(stage: str) -> None:
+    later = ROOMS[ROOMS.index(stage) + 1 :]
+    for file in FILES:
+        if room(file) == stage:
+            back = [
+                name
+                for name in imports(file)
+                if name.split(".")[1:2] and name.split(".")[1] in later
+            ]
+            assert back == [], file
 
 
 def test_looking_at_a_listing_loads_neither_dagster_nor_great_expectations() -> None:

@@ -15,7 +15,7 @@ from usage_pipeline.cli.output import Format
 from usage_pipeline.cli.problems import WrongUse
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
-from usage_pipeline.reading import printable
+from usage_pipeline.printable import printable
 from usage_pipeline.register import Register, Upload
 from usage_pipeline.schema import EventSchema, load_schemas
 

@@ -21,7 +21,7 @@ from usage_pipeline.flow import Flow
 from usage_pipeline.intake.take import TakenElsewhere
 from usage_pipeline.metering.tables import has_values, metric_table
 from usage_pipeline.outcomes import tell_outcomes
-from usage_pipeline.reading import printable
+from usage_pipeline.printable import printable
 from usage_pipeline.register import Register, Upload
 from usage_pipeline.schema import EventSchema, load_schemas
 from usage_pipeline.warehouse import Warehouse

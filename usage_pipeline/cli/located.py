@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.text import Text
 
 from usage_pipeline.mapping.headers import HeaderMatch, normal_label
+from usage_pipeline.printable import printable
 from usage_pipeline.reading import (
     Excerpt,
     LocatedError,
     cell_spans,
     excerpts,
-    printable,
     quoted_lines,
 )
 from usage_pipeline.schema import CsvOptions

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from usage_pipeline.reading import printable
+from usage_pipeline.printable import printable
 from usage_pipeline.validation.formulas import guard
 
 Row = Mapping[str, Any]

@@ -12,7 +12,8 @@ from sqlalchemy.exc import OperationalError
 
 from usage_pipeline.intake import NotAFile, TooLarge
 from usage_pipeline.ledger import LedgerShapeChanged
-from usage_pipeline.reading import FileChanged, printable
+from usage_pipeline.printable import printable
+from usage_pipeline.reading import FileChanged
 from usage_pipeline.register import UnknownUpload, WrongState
 from usage_pipeline.schema import InvalidSchema
 from usage_pipeline.warehouse import WarehouseBusy, WrongSetting

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from usage_pipeline.cli.located import print_located, print_words
 from usage_pipeline.cli.output import page
-from usage_pipeline.reading import printable
+from usage_pipeline.printable import printable
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.validation.check_files import CheckedFile
 from usage_pipeline.validation.codes import CODES

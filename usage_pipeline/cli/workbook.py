@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from usage_pipeline.cli.problems import WrongUse
-from usage_pipeline.reading import clip, printable
+from usage_pipeline.printable import printable
+from usage_pipeline.reading import clip
 
 #: The line in the file, its codes, their messages, and its cells.
 Row = tuple[int, str, str, Sequence[str]]

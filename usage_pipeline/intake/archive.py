@@ -16,7 +16,6 @@ from typing import BinaryIO
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.intake.identity import shown_name
 from usage_pipeline.intake.look import Look
-from usage_pipeline.reading import oversize
 from usage_pipeline.schema import CsvOptions
 
 BLOCK = 8 << 20
@@ -129,8 +128,8 @@ class Archive:
 
 def refuse_oversize(path: Path, size: int, csv: CsvOptions) -> None:
     """Raise TooLarge where a schema takes no file of `size` bytes."""
-    if problem := oversize(size, csv):
-        raise TooLarge(f"{_shown(path)}: {problem.message}")
+    if reason := csv.too_large(size):
+        raise TooLarge(f"{_shown(path)}: {reason}")
 
 
 def write_then_rename(target: Path, write: Callable[[Path], None]) -> None:

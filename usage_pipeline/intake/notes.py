@@ -10,7 +10,7 @@ from pathlib import Path
 
 from usage_pipeline.intake.archive import write_then_rename
 from usage_pipeline.intake.drop_folder import DONE, FAILED
-from usage_pipeline.reading import printable
+from usage_pipeline.printable import printable
 
 _LONGEST_NAME = 255
 _LONGEST_LINE = 400

@@ -24,7 +24,6 @@ from usage_pipeline.intake.identity import shown_name
 from usage_pipeline.intake.look import Look
 from usage_pipeline.intake.notes import write_note
 from usage_pipeline.intake.receive import receive_file
-from usage_pipeline.reading import oversize
 from usage_pipeline.register import Receipt, Register
 from usage_pipeline.register.drops import Drop
 from usage_pipeline.schema import EventSchema
@@ -83,8 +82,8 @@ def take_dropped(
         taken = Taken(left_alone=contents.left_alone, waiting=contents.waiting)
         end = time.monotonic() + seconds
         for number, file in enumerate(contents.complete):
-            if problem := oversize(file.look.size, schema.csv):
-                _keep_out(file, problem.message, taken)
+            if reason := schema.csv.too_large(file.look.size):
+                _keep_out(file, reason, taken)
                 continue
             if file.look.size > LARGE and large != "take":
                 taken.large.append(shown_name(file.path.name))
@@ -138,18 +137,25 @@ def _keep_out(file: DroppedFile, reason: str, taken: Taken) -> None:
         _remove(file.path, aside, {(name, str(file.look))})
     except FileNotFoundError:
         pass  # whoever put it there took it away again
-    aside.rmdir()
+    finally:
+        aside.rmdir()
     taken.left_alone[name] = f"moved to {FAILED}/: {reason}"
 
 
 def _link_anew(path: Path, folder: Path) -> None:
     # A note ends in .txt and replaces what bears its name, so no file that is kept may end so.
-    name = f"{path.name[:60]}-{uuid.uuid4().hex[:8]}.kept"
-    if path.suffix != ".txt":
-        with suppress(FileExistsError):
-            (folder / path.name).hardlink_to(path)
-            return
-    (folder / name).hardlink_to(path)
+    other = folder / f"{path.name[:60]}-{uuid.uuid4().hex[:8]}.kept"
+    try:
+        if path.suffix != ".txt":
+            with suppress(FileExistsError):
+                (folder / path.name).hardlink_to(path)
+                return
+        other.hardlink_to(path)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        # A file system without links: moved, under a name that nobody has.
+        path.rename(other)
 
 
 def _finish_what_a_crash_left(folder: Path, schema: EventSchema, register: Register) -> None:

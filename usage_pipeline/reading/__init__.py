@@ -13,10 +13,8 @@ from usage_pipeline.reading.dialect import (
 )
 from usage_pipeline.reading.excerpt import Excerpt, Piece, cell_spans, excerpts
 from usage_pipeline.reading.located_error import FileChanged, LocatedError, UnreadableFile, clip
-from usage_pipeline.reading.printable import printable
 from usage_pipeline.reading.quoted_lines import quoted_lines
 from usage_pipeline.reading.reader import Records, raw_records
-from usage_pipeline.reading.source import oversize
 from usage_pipeline.reading.text import Beginning, beginning_of
 
 __all__ = [
@@ -38,8 +36,6 @@ __all__ = [
     "excerpts",
     "first_rows",
     "fitting_delimiters",
-    "oversize",
-    "printable",
     "quoted_lines",
     "raw_records",
     "read_header",

@@ -63,8 +63,8 @@ def read_blocks(
     The records before a refused place are yielded first, whatever the block size; then
     UnreadableFile is raised (encoding-error, stray-quote, unclosed-quote, record-too-long, and
     missing-cell or extra-cell of a record over several lines). Of several faults the first in the
-    file counts. A file that is compressed, too large or written in
-    another encoding may be refused for that (see `open_text`).
+    file counts. A file that is compressed, too large or written in another encoding may be refused
+    for that (see `open_text`).
     """
     if block_size < 1:
         msg = f"block_size must be at least 1, not {block_size}"

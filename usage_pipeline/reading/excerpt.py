@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from usage_pipeline.reading.printable import printable
+from usage_pipeline.printable import printable
 
 CUT = "…"
 

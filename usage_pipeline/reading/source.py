@@ -113,22 +113,11 @@ def open_source(path: Path, options: CsvOptions) -> Iterator[Source]:
     with ExitStack() as opened:
         file = opened.enter_context(path.open("rb", buffering=0))
         size = os.fstat(file.fileno()).st_size
-        if problem := oversize(size, options):
-            raise UnreadableFile(problem)
+        if reason := options.too_large(size):
+            raise UnreadableFile(LocatedError("file-too-large", reason))
         compression = compression_of(file.read(4))
         file.seek(0)
         yield Source(_expanded(file, compression, opened), compression, size, options)
-
-
-def oversize(size: int, options: CsvOptions) -> LocatedError | None:
-    """What is wrong with a file of `size` bytes, before anything of it is read."""
-    if size <= options.max_file_size:
-        return None
-    message = (
-        f"The file has {size:,} bytes; at most {options.max_file_size:,} are taken "
-        "(csv.max_file_size). Split it, or raise the limit in the schema."
-    )
-    return LocatedError("file-too-large", message)
 
 
 def compression_of(head: bytes) -> Compression | None:

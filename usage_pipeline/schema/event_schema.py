@@ -191,6 +191,15 @@ class CsvOptions(SchemaPart):
         default=10_000, ge=1, description="Errors kept with their messages; counts are complete"
     )
 
+    def too_large(self, size: int) -> str | None:
+        """Why a file of `size` bytes is not taken, and what to do; None where it is."""
+        if size <= self.max_file_size:
+            return None
+        return (
+            f"The file has {size:,} bytes; at most {self.max_file_size:,} are taken "
+            "(csv.max_file_size). Split it, or raise the limit in the schema."
+        )
+
 
 class MetricSpec(SchemaPart):
     """One billable metric: an aggregate of the schema's events per customer and window."""

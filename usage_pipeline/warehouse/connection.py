@@ -114,7 +114,7 @@ def _configure(connection: Connection, spill: Path, readable: list[Path], memory
 
 
 def memory_limit(usual: int) -> str:
-    """`USAGE_PIPELINE_MEMORY`, or the usual number of bytes, but never half of the machine."""
+    """`USAGE_PIPELINE_MEMORY`, or the usual bytes, but never more than half of the machine."""
     given = os.environ.get("USAGE_PIPELINE_MEMORY")
     if given:
         if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", given, re.IGNORECASE):

@@ -624,6 +624,19 @@ class TestTooLarge:
         take(work)
         assert archived(work) == ["0123456789\n"]
 
+    def test_a_file_system_without_links_keeps_it_too(
+        self, work: Workplace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise PermissionError("no links here")
+
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+        drop(work, "big.csv", "0123456789\n")
+        take(work)
+        [kept] = (drop_place(work) / "failed").glob("*.kept")
+        assert kept.read_text() == "0123456789\n"
+        assert names_in(drop_place(work)) == ["failed"]
+
     def test_a_crash_at_any_step_loses_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def crash(work: Workplace, step: int) -> bool:
             at_most(work, "10")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage_pipeline.reading import printable
+from usage_pipeline.printable import printable
 
 
 @pytest.mark.parametrize(
