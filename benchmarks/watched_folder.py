@@ -44,7 +44,7 @@ def _until_metered(folder: DataFolder, files: list[Path], ingested: int) -> floa
     for file in files:
         file.rename(folder.drop / SCHEMA / f"{file.parent.name}-{file.name}")
     register = Register(folder.register_url)
-    while len(register.uploads(SCHEMA, ["ingested"])) < ingested or register.stale(SCHEMA):
+    while len(register.uploads(SCHEMA, ["ingested"])) < ingested or register.windows.stale(SCHEMA):
         if time.monotonic() - begin > LIMIT_SECONDS:
             raise SystemExit(f"not done after {LIMIT_SECONDS:g} s")
         time.sleep(0.2)

@@ -4,31 +4,46 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.intake import Archive, receive_files, shown_name
+from usage_pipeline.intake.archive import write_then_rename
 from usage_pipeline.intake.notes import name_with_ending
 from usage_pipeline.intake.take import Large, Taken, take_dropped
 from usage_pipeline.ledger import (
-    Ingested,
-    LedgerShapeChanged,
-    MappedUpload,
-    ingest_uploads,
+    ConflictRefused,
+    Decided,
+    Followed,
+    LedgerLost,
+    Outdated,
+    Refusal,
+    Standing,
+    follow,
     open_ledger,
-    standing,
+    standings,
 )
+from usage_pipeline.ledger.preview import conflicts_with_ledger, located
+from usage_pipeline.ledger.rivals import Losses
 from usage_pipeline.mapping.frame import write_valid_rows
 from usage_pipeline.mapping.map_files import SourceFile, map_files
 from usage_pipeline.metering import ComputedWindow, MetricOverflow, refresh_metrics
-from usage_pipeline.metering.refresh import mark_windows
-from usage_pipeline.register import Receipt, Register, Upload, WrongState, require
+from usage_pipeline.metering.refresh import touched_windows
+from usage_pipeline.reading import LocatedError
+from usage_pipeline.register import Decision, Receipt, Register, Upload, WrongState, require
+from usage_pipeline.register.states import Action
 from usage_pipeline.schema import EventSchema, schema_version
 from usage_pipeline.schema.rules import row_rules
-from usage_pipeline.validation.check_files import CheckedFile, check_files
+from usage_pipeline.validation.check_files import (
+    CheckedFile,
+    check_files,
+    first_of_each,
+    with_conflicts,
+)
+from usage_pipeline.validation.findings import read_error_file, write_error_file
 from usage_pipeline.validation.suite import SuiteRunner
 from usage_pipeline.warehouse import Warehouse, scratch_connection
 from usage_pipeline.warehouse.connection import Connection
@@ -85,20 +100,50 @@ class Flow:
         )
 
     def open_ledger(self) -> None:
-        """Have the ledger ready before anything is checked or confirmed.
+        """Have the ledger ready before anything is checked or decided; see `catch_up`."""
+        with self.warehouse.open() as connection:
+            self.catch_up(connection)
 
-        Uploads that a crash left `confirmed` although their rows are in become `ingested` first:
-        a check by a newer schema must not judge what counts already.
+    def catch_up(self, connection: Connection) -> None:
+        """Have the ledger's tables, and the register follow what a crash kept from it.
+
+        Rows that are in must be known to be in before a newer schema judges their upload.
 
         Raises:
             LedgerShapeChanged: the YAML has changed under rows that are in.
+            LedgerLost: the register knows of rows that the warehouse does not have.
         """
-        with self.warehouse.open() as connection:
-            open_ledger(connection, self.schema)
-            for upload in self.register.uploads(self.schema.name, ["confirmed"]):
-                stands = standing(connection, self.schema, upload.upload)
-                if stands is not None:
-                    self.register.ingested(upload, stands.place, stands.counts)
+        open_ledger(connection, self.schema)
+        if lost := self.follow_warehouse(connection):
+            raise LedgerLost(
+                f"The warehouse has no rows of {len(lost)} uploads of {self.schema.name} that were "
+                f"ingested, {lost[0]} for one. `usage-pipeline rebuild --schema "
+                f"{self.schema.name}` builds its tables anew from the archive."
+            )
+
+    def follow_warehouse(self, connection: Connection) -> list[str]:
+        """Have the register follow the ledger; returns uploads that the ledger has lost."""
+        stands = {one.upload: one for one in standings(connection, self.schema)}
+        lost = []
+        for upload in self.register.uploads(self.schema.name):
+            known = stands.get(upload.upload)
+            if known is not None and not _agrees(upload, known):
+                self._record(known)
+            elif known is None and upload.followed is not None:
+                lost.append(upload.upload)
+        return lost
+
+    def _record(self, stands: Standing, losses: Losses | None = None) -> Upload:
+        return self.register.decisions.followed(
+            stands.upload,
+            self.schema.name,
+            stands.decision,
+            stands.place,
+            stands.schema_version,
+            active=stands.active,
+            counts=stands.counts,
+            conflicts=losses.conflicts if losses else None,
+        )
 
     def check(self, uploads: Iterable[Upload]) -> Iterator[tuple[Upload, CheckedFile | Exception]]:
         """Map and check uploads, store each verdict, and confirm what passed where no person must.
@@ -117,6 +162,14 @@ class Flow:
                     yield self.register.judge(upload, checked.verdict, confirmed_by), checked
 
     def _check(self, upload: Upload, connection: Connection) -> CheckedFile:
+        checked = self.map_again(upload, connection)
+        with_ledger = self._against_ledger(checked, upload.upload)
+        if with_ledger is not checked:
+            self._write_errors(upload, self.version, with_ledger.findings)
+        return with_ledger
+
+    def map_again(self, upload: Upload, connection: Connection) -> CheckedFile:
+        """Map and check an upload by today's schema, beside the ledger; stores frame and errors."""
         key = self.schema.name, upload.upload
         source = SourceFile(self.archive.original(*key), upload.file_name, upload.received_at)
         [checked] = self._checked(
@@ -140,6 +193,29 @@ class Flow:
         mapped = map_files(sources, self.schema, rules, frame, connection, max_errors)
         return check_files(mapped, self.schema, self.suite, errors, connection, max_errors)
 
+    def _against_ledger(self, checked: CheckedFile, upload: str, *folders: Path) -> CheckedFile:
+        """What the checks say, and under `on_duplicate: refuse` what the ledger says to it.
+
+        The ledger decides once more when the rows go in; a person should know before.
+        """
+        frame = checked.mapped.frame
+        if self.schema.policy != "refuse" or frame is None or not self.folder.warehouse.exists():
+            return checked
+        most = self.schema.csv.max_errors
+        with self.warehouse.open(*folders) as connection:
+            count, errors = conflicts_with_ledger(
+                connection, self.schema, upload, frame, checked.verdict.mapping, most
+            )
+        if not count:
+            return checked
+        findings = first_of_each([*checked.findings, *errors], self.schema, most)
+        verdict = with_conflicts(checked.verdict, count)
+        return replace(checked, verdict=verdict, findings=tuple(findings))
+
+    def _write_errors(self, upload: Upload, version: str, findings: Sequence[LocatedError]) -> None:
+        target = self.archive.errors(self.schema.name, upload.upload, version)
+        write_then_rename(target, partial(write_error_file, findings, self.schema))
+
     def confirm(self, upload: str, by: str, note: str | None) -> Upload:
         """Record that a person lets the upload in.
 
@@ -149,19 +225,56 @@ class Flow:
         """
         found = self.register.find(upload, self.schema.name)
         self.may_confirm(found, by)
-        confirmed, _ = self.register.decide(found, "confirm", by, note, self.version)
-        return confirmed
+        return self.register.decide(found, "confirm", by, note, self.version)
 
     def may_confirm(self, upload: Upload, by: str) -> None:
         """Look whether `confirm` will do; raises what it would raise."""
-        if not by.strip():
-            raise WrongState("Say who confirms.")
+        _said(by, "who confirms")
         require(upload, "confirm")
-        if upload.schema_version != self.version:
+        if upload.state == "ingested":
+            self._may_replace(upload)
+        elif upload.schema_version != self.version:
             raise WrongState(
                 f"The schema {self.schema.name} has changed since {upload.upload} was checked; "
                 "ingest its file again, or materialize mapped_events for it, then confirm."
             )
+
+    def _may_replace(self, upload: Upload) -> None:
+        """Look whether a newer reading of rows that count waits for a person."""
+        verdict = self.register.verdict(upload, self.version)
+        if upload.schema_version == self.version:
+            why = "its rows are in, as today's schema reads them"
+        elif verdict is None:
+            why = "its rows are in; to read them by today's schema, materialize mapped_events first"
+        elif not verdict.passed:
+            why = "its rows are in; by today's schema the file fails, so they stay as they are"
+        else:
+            return
+        raise WrongState(f"Nothing to confirm of {upload.upload}: {why}.")
+
+    def void(self, uploads: Sequence[Upload], by: str, reason: str) -> list[Upload]:
+        """Record that all rows of uploads are to be taken out; `settle` takes them out.
+
+        Raises:
+            WrongState: one of them is not in, or nobody says who or why; none is voided.
+        """
+        return self._take_back("void", uploads, by, reason)
+
+    def restore(self, uploads: Sequence[Upload], by: str, reason: str) -> list[Upload]:
+        """Record that voided uploads are to come back to their places, as they were.
+
+        Raises:
+            WrongState: one of them is not voided, or nobody says who or why; none comes back.
+        """
+        return self._take_back("restore", uploads, by, reason)
+
+    def _take_back(
+        self, action: Action, uploads: Sequence[Upload], by: str, reason: str
+    ) -> list[Upload]:
+        _said(by, f"who wants to {action}")
+        _said(reason, "why")
+        chosen = [(upload, upload.schema_version) for upload in uploads]
+        return self.register.decide_all(chosen, action, by, reason)
 
     def dry_run(
         self, files: Sequence[Path], max_errors: int, frames: Path | None = None
@@ -186,6 +299,7 @@ class Flow:
                 errors=lambda _: Path(work) / "errors.parquet",
                 max_errors=max_errors,
             ):
+                checked = self._against_ledger(checked, "", Path(work))
                 if frames is not None and checked.verdict.passed:
                     name = checked.mapped.source.file_name
                     target = frames / name_with_ending(name, ".parquet")
@@ -193,41 +307,91 @@ class Flow:
                     write_valid_rows(connection, checked.mapped.frame, self.schema, target)
                 yield checked
 
-    def ingest(
-        self, connection: Connection, uploads: Iterable[Upload]
-    ) -> Iterator[tuple[Upload, Ingested | LedgerShapeChanged]]:
-        """Ingest the confirmed ones of `uploads`, and what a crash left confirmed before them.
+    def settle(
+        self, connection: Connection, asked: Iterable[Upload] = ()
+    ) -> Iterator[tuple[Upload, Followed | Refusal]]:
+        """Have the ledger follow every decision that it has not followed yet.
 
-        Yields each with where it stands, or with why it does not fit the ledger.
+        Yields each upload with where it stands then, or with why that cannot be; those `asked`
+        for too, and others of whose rows more or fewer count now.
         """
-        asked = {upload.upload for upload in uploads}
-        due = [
-            upload
-            for upload in self.register.uploads(self.schema.name, ["confirmed", "ingested"])
-            if upload.state == "confirmed" or upload.upload in asked
-        ]
-        found = ingest_uploads(
-            [self._confirmed(upload) for upload in due],
+        open_ledger(connection, self.schema)
+        due = self.register.decisions.due(self.schema.name, {one.upload for one in asked})
+        followed = follow(
+            map(self._decided, due),
             self.schema,
             connection,
-            before_commit=lambda slots: mark_windows(self.register, self.schema, slots),
+            before_commit=self._before_commit,
+            most_conflicts=self.schema.csv.max_errors,
         )
-        for upload, ingested in zip(due, found, strict=True):
-            if isinstance(ingested, Ingested):
-                yield self.register.ingested(upload, ingested.place, ingested.counts), ingested
+        touched: dict[str, Standing] = {}
+        for decision, outcome in zip(due, followed, strict=True):
+            if isinstance(outcome, Followed):
+                touched.pop(decision.upload.upload, None)
+                touched |= {one.upload: one for one in outcome.touched}
+                if outcome.standing is not None:
+                    yield self._record(outcome.standing, outcome.losses), outcome
+            elif isinstance(outcome, ConflictRefused):
+                yield self._refused(decision, outcome), outcome
+            elif isinstance(outcome, Outdated):
+                continue
             else:
-                yield upload, ingested
+                yield decision.upload, outcome
+        for stands in touched.values():
+            yield self._record(stands), Followed(stands)
 
-    def _confirmed(self, upload: Upload) -> MappedUpload:
-        decision = self.register.confirmation(upload)
-        if decision is None or decision.schema_version is None:
-            raise RuntimeError(f"{upload.upload} is {upload.state}, but nobody confirmed it")
-        version = decision.schema_version
-        frame = self.archive.mapped(self.schema.name, upload.upload, version)
-        return MappedUpload(upload.upload, frame, version, decision.id)
+    def _decided(self, decision: Decision) -> Decided:
+        upload, version = decision.upload.upload, decision.schema_version
+        frame = self.archive.mapped(self.schema.name, upload, version)
+        return Decided(upload, decision.id, decision.active, version, frame)
+
+    def _before_commit(self, decided: Decided, place: int, slots: list[datetime]) -> bool:
+        return self.register.decisions.committing(
+            decided.upload,
+            self.schema.name,
+            decided.decision,
+            place,
+            touched_windows(self.schema, slots),
+        )
+
+    def _refused(self, decision: Decision, refusal: ConflictRefused) -> Upload:
+        """Put the conflicts beside the errors of the upload, and take the decision back."""
+        upload, version = decision.upload, decision.schema_version
+        verdict = self.register.verdict(upload, version)
+        comes_back = upload.state == "confirmed" and upload.followed is not None
+        if verdict is not None and not comes_back:
+            known = read_error_file(self.archive.errors(upload.schema, upload.upload, version))
+            others = [one for one in known if one.code != "conflict-with-ledger"]
+            errors = [located(rival, verdict.mapping) for rival in refusal.first]
+            most = self.schema.csv.max_errors
+            self._write_errors(
+                upload, version, first_of_each([*others, *errors], self.schema, most)
+            )
+            verdict = with_conflicts(verdict, refusal.count)
+        return self.register.decisions.conflict(
+            decision, str(refusal), None if comes_back else verdict
+        )
 
     def refresh(
         self, connection: Connection
     ) -> Iterator[tuple[str, list[ComputedWindow] | MetricOverflow]]:
         """Compute the metric windows that the ledger has left behind."""
         return refresh_metrics(connection, self.register, self.schema)
+
+
+def _agrees(upload: Upload, stands: Standing) -> bool:
+    """Whether the register knows where an upload stands."""
+    known = (
+        upload.followed,
+        upload.schema_version,
+        upload.place,
+        upload.ingested,
+        upload.duplicates,
+        upload.superseded,
+    )
+    return known == (stands.decision, stands.schema_version, stands.place, *stands.counts.values())
+
+
+def _said(words: str, what: str) -> None:
+    if not words.strip():
+        raise WrongState(f"Say {what}.")

@@ -14,7 +14,7 @@ from usage_pipeline.reading import LocatedError
 from usage_pipeline.register import Upload, Verdict
 from usage_pipeline.register.drops import Drop
 from usage_pipeline.register.states import next_step
-from usage_pipeline.validation.codes import CODES
+from usage_pipeline.validation.codes import CODES, is_warning
 from usage_pipeline.validation.findings import read_error_file
 
 NOTES_AT_ONCE = 200
@@ -60,7 +60,7 @@ def tell_outcome(flow: Flow, file_name: str) -> list[Drop]:
     lines = [*_lines(flow, newest, upload, why_given_up)]
     if earlier:
         lines += ["", "Earlier files of this name:", *_earlier(flow, earlier[:EARLIER_DROPS])]
-    failed = upload.state in ("failed", "refused") or why_given_up is not None
+    failed = upload.state in ("failed", "refused", "voided") or why_given_up is not None
     write_note(flow.drop_folder, file_name, lines, failed=failed)
     return drops
 
@@ -76,8 +76,8 @@ def _lines(flow: Flow, drop: Drop, upload: Upload, why_given_up: str | None) -> 
         verdict = flow.register.verdict(upload)
         if verdict is not None:
             yield from _findings(flow, upload, verdict)
-        if upload.state == "refused":
-            yield from _refusal(flow, upload)
+        if upload.state in _DECIDED:
+            yield from _decided(flow, upload)
         if upload.state != "ingested":
             yield f"What to do: {next_step(upload.state, upload.schema, upload.upload)}."
     yield ""
@@ -96,6 +96,7 @@ _STATES = {
     "confirmed": "confirmed, on its way in.",
     "refused": "refused by a person. Nothing of it counts.",
     "received": "received, on its way.",
+    "voided": "voided: taken back out by a person. Nothing of it counts.",
 }
 
 
@@ -107,19 +108,21 @@ def _counts(upload: Upload) -> Iterator[str]:
             f"Events: {upload.ingested} ingested; {upload.duplicates} were in already "
             f"(duplicates); {upload.superseded} replaced by later files."
         )
+        if upload.duplicates or upload.superseded:
+            yield f"Which ones, and what differs: usage-pipeline duplicates {upload.upload}"
 
 
 def _findings(flow: Flow, upload: Upload, verdict: Verdict) -> Iterator[str]:
     for code, count in verdict.codes.items():
         known = CODES[code]
-        kind = "warning, " if known.warning else ""
+        kind = "warning, " if is_warning(code, flow.schema) else ""
         yield f"  {count} × {code} ({kind}{known.title}). {known.advice}"
     if verdict.error_count == 0:
         return
     found = read_error_file(
         flow.archive.errors(upload.schema, upload.upload, verdict.schema_version)
     )
-    errors = [one for one in found if not CODES[one.code].warning][:FIRST_ERRORS]
+    errors = [one for one in found if not is_warning(one.code, flow.schema)][:FIRST_ERRORS]
     if errors:
         yield "The first errors:" if len(errors) < verdict.error_count else "The errors:"
         yield from map(_error, errors)
@@ -131,10 +134,15 @@ def _error(error: LocatedError) -> str:
     return f"  {place}{column}: {error.message}"
 
 
-def _refusal(flow: Flow, upload: Upload) -> Iterator[str]:
-    refusals = [entry for entry in flow.register.history(upload) if entry.action == "refuse"]
-    if refusals:
-        yield f"Refused by {refusals[-1].by}: {refusals[-1].note}"
+#: State -> the step of a person's that led to it, and how it is told.
+_DECIDED = {"refused": ("refuse", "Refused"), "voided": ("void", "Voided")}
+
+
+def _decided(flow: Flow, upload: Upload) -> Iterator[str]:
+    action, word = _DECIDED[upload.state]
+    entries = [entry for entry in flow.register.history(upload) if entry.action == action]
+    if entries:
+        yield f"{word} by {entries[-1].by}: {entries[-1].note}"
 
 
 def _earlier(flow: Flow, drops: Sequence[Drop]) -> Iterator[str]:

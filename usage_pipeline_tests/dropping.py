@@ -91,7 +91,7 @@ def work_off(flow: Flow) -> None:
     flow.open_ledger()
     list(flow.check(flow.register.uploads(flow.schema.name, ["received"])))
     with flow.warehouse.open() as connection:
-        list(flow.ingest(connection, []))
+        list(flow.settle(connection, []))
         list(flow.refresh(connection))
 
 

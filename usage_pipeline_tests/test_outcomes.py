@@ -166,7 +166,7 @@ class TestWaitingForAPerson:
         self, work: Workplace, upload: Upload
     ) -> None:
         register = work.register
-        refused, _ = register.decide(upload, "refuse", "rita", "no", upload.schema_version)
+        refused = register.decide(upload, "refuse", "rita", "no", upload.schema_version)
         tell(work)
         assert notes(work) == ["failed/a.csv.txt"]
         register.decide(refused, "reopen", "rita", "yes", upload.schema_version)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from usage_pipeline.cli import intake_commands, look_commands, review_commands, serve_commands
+from usage_pipeline.cli import (
+    intake_commands,
+    ledger_commands,
+    look_commands,
+    review_commands,
+    serve_commands,
+)
 
 app = typer.Typer(
     name="usage-pipeline",
@@ -14,5 +20,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for commands in (serve_commands, intake_commands, review_commands, look_commands):
+for commands in (
+    serve_commands,
+    intake_commands,
+    review_commands,
+    ledger_commands,
+    look_commands,
+):
     commands.add_to(app)

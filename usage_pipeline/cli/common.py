@@ -26,6 +26,9 @@ _LONGEST_NAME = 255
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.")]
 SchemaOption = Annotated[str | None, typer.Option("--schema", help="The event schema.")]
+RequiredSchema = Annotated[str, typer.Option("--schema", help="The event schema.")]
+By = Annotated[str, typer.Option("--by", help="Who you are.")]
+WhyOption = Annotated[str, typer.Option("--reason", help="Why.")]
 Uploads = Annotated[str, typer.Argument(help="The upload, as `uploads` lists it.")]
 
 
@@ -45,6 +48,12 @@ def schema_named(name: str) -> EventSchema:
     if name not in schemas:
         raise WrongUse(f"There is no event schema '{name}'. There are: {', '.join(schemas)}.")
     return schemas[name]
+
+
+def said(words: str, option: str) -> None:
+    """Raises WrongUse where an option that must say something is empty."""
+    if not words.strip():
+        raise WrongUse(f"{option} must not be empty.")
 
 
 def register() -> Register:

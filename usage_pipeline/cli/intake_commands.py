@@ -10,6 +10,7 @@ import typer
 
 from usage_pipeline.cli.common import (
     FormatOption,
+    RequiredSchema,
     existing_files,
     remark,
     remarks,
@@ -27,7 +28,6 @@ from usage_pipeline.schema import EventSchema
 from usage_pipeline.validation.check_files import CheckedFile
 
 Files = Annotated[list[Path], typer.Argument(help="CSV files.", show_default=False)]
-RequiredSchema = Annotated[str, typer.Option("--schema", help="The event schema of the files.")]
 
 #: Errors that `check` lists per file unless told otherwise.
 LISTED = {Format.table: 50, Format.json: 1000, Format.csv: 1000}
@@ -97,7 +97,7 @@ def ingest(files: Files, schema: RequiredSchema, form: FormatOption = Format.tab
         remark(problem, style="red")
     if problems:
         raise typer.Exit(MACHINE)
-    if any(upload.state in ("failed", "refused") for upload in uploads):
+    if any(upload.state in ("failed", "refused", "voided") for upload in uploads):
         raise typer.Exit(REFUSED)
 
 
@@ -138,7 +138,7 @@ def _due(flow: Flow, uploads: Sequence[Upload]) -> list[str]:
     received = [upload.upload for upload in uploads if upload.state == "received"]
     left_over = [one.upload for one in flow.register.uploads(flow.schema.name, ["confirmed"])]
     due = list(dict.fromkeys([*received, *left_over]))
-    if not due and uploads and flow.register.stale(flow.schema.name):
+    if not due and uploads and flow.register.windows.stale(flow.schema.name):
         # Any run of the schema computes the windows that were left stale.
         due = [uploads[0].upload]
     return due

@@ -17,8 +17,8 @@ from usage_pipeline.reading import (
     excerpts,
     quoted_lines,
 )
-from usage_pipeline.schema import CsvOptions
-from usage_pipeline.validation.codes import CODES
+from usage_pipeline.schema import CsvOptions, EventSchema
+from usage_pipeline.validation.codes import is_warning
 
 _INDENT = "    "
 _NARROWEST = 20
@@ -29,17 +29,17 @@ def print_located(
     findings: Sequence[LocatedError],
     path: Path,
     match: HeaderMatch | None,
-    options: CsvOptions,
+    schema: EventSchema,
 ) -> None:
     """Print findings by line, in the order given, and below each line's the line itself."""
     by_line: dict[int | None, list[LocatedError]] = {}
     for finding in findings:
         by_line.setdefault(finding.line, []).append(finding)
     width = max(_NARROWEST, console.width - len(_INDENT))
-    shown = dict(_excerpts(by_line, path, match, options, width))
+    shown = dict(_excerpts(by_line, path, match, schema.csv, width))
     for line, found in by_line.items():
         for finding in found:
-            print_words(console, _head(finding))
+            print_words(console, _head(finding, schema))
         for excerpt in shown.get(line, []):
             _print_excerpt(console, excerpt)
 
@@ -90,8 +90,8 @@ def _bad_cells(found: Sequence[LocatedError], match: HeaderMatch) -> set[int]:
     return cells
 
 
-def _head(finding: LocatedError) -> Text:
-    warning = CODES[finding.code].warning
+def _head(finding: LocatedError, schema: EventSchema) -> Text:
+    warning = is_warning(finding.code, schema)
     place = "the file" if finding.line is None else f"line {finding.line}"
     head = Text(f"{place}  ", style="bold")
     head.append(finding.code, style="yellow" if warning else "red")

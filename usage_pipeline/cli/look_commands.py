@@ -13,10 +13,13 @@ from usage_pipeline.cli.common import FormatOption, SchemaOption, register, sche
 from usage_pipeline.cli.output import Format, show, show_object
 from usage_pipeline.cli.problems import REFUSED, WrongUse
 from usage_pipeline.data_folder import DataFolder
+from usage_pipeline.flow import Flow
 from usage_pipeline.intake import Archive
+from usage_pipeline.ledger import Proof
 from usage_pipeline.ledger import verify as prove
 from usage_pipeline.ledger.tables import fields_of, has_ledger, ingestion_table
 from usage_pipeline.metering.tables import has_values, metric_table
+from usage_pipeline.rebuild import verify_rebuild
 from usage_pipeline.schema import EventSchema, load_schemas
 from usage_pipeline.warehouse import Warehouse, column_list
 from usage_pipeline.warehouse.connection import Connection
@@ -50,7 +53,7 @@ def events(
         query = f"""
             SELECT upload.upload, event.* EXCLUDE (place)
             FROM (SELECT place, line, {fields_of(connection, found, table)} FROM {table}) AS event
-            JOIN pipeline.uploads AS upload ON upload.place = event.place AND upload.schema = ?
+            JOIN pipeline.places AS upload ON upload.place = event.place AND upload.schema = ?
             {where} ORDER BY event."timestamp", event.place, event.line"""
         show(_rows(connection, query, [schema, *values], columns), columns, form, "No events.")
 
@@ -82,15 +85,21 @@ def metrics(
 
 def verify(
     schema: SchemaOption = None,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="Also build the tables anew beside them, and compare."),
+    ] = False,
     form: FormatOption = Format.table,
 ) -> None:
     """Prove on the live data that nothing is lost and nothing counts twice. Exit 1 if not."""
     schemas = [schema_named(schema)] if schema else list(load_schemas().values())
     folder, store = DataFolder.current(), register()
     with Warehouse(folder).open() as connection:
-        proofs = [
-            proof for one in schemas for proof in prove(connection, store, Archive(folder), one)
-        ]
+        proofs: list[Proof] = []
+        for one in schemas:
+            proofs += prove(connection, store, Archive(folder), one)
+            if rebuild:
+                proofs += verify_rebuild(Flow(one, folder), connection)
     rows = [{"name": proof.name, "ok": proof.ok, "detail": proof.detail} for proof in proofs]
     ok = all(proof.ok for proof in proofs)
     if form is Format.json:

@@ -63,7 +63,7 @@ def write_csv(file: Any, rows: Iterable[Row], columns: Sequence[str]) -> None:
     writer = csv.writer(file)
     writer.writerow([guard(column) for column in columns])
     for row in rows:
-        writer.writerow([guard(_text(row.get(column))) for column in columns])
+        writer.writerow([guard(text(row.get(column))) for column in columns])
 
 
 def plain_number(value: Decimal) -> str:
@@ -115,7 +115,8 @@ def _first(rows: Iterable[Row], count: int) -> Iterable[Row]:
         yield row
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """A value as text of a listing; empty where there is none."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -130,7 +131,7 @@ def _short(value: Any) -> str:
         whole = value.second == 0 and value.microsecond == 0
         moment = value.astimezone(UTC)
         return f"{moment:%Y-%m-%d %H:%M}Z" if whole else f"{moment:%Y-%m-%d %H:%M:%S}Z"
-    return _text(value)
+    return text(value)
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,9 @@ import duckdb
 from sqlalchemy.exc import OperationalError
 
 from usage_pipeline.intake import NotAFile, TooLarge
-from usage_pipeline.ledger import LedgerShapeChanged
+from usage_pipeline.ledger import LedgerLost, LedgerShapeChanged
+from usage_pipeline.ledger.explain import WrongKey
+from usage_pipeline.ledger.rebuild import RebuildRefused
 from usage_pipeline.printable import printable
 from usage_pipeline.reading import FileChanged
 from usage_pipeline.register import UnknownUpload, WrongState
@@ -38,13 +40,15 @@ def exit_code_of(error: Exception) -> tuple[int, str]:
             return WRONG_USE, _lines("The event schemas cannot be used:", *error.problems)
         case WrongUse():
             return WRONG_USE, _lines(*error.args)
-        case WrongSetting() | UnknownUpload() | NotAFile() | LedgerShapeChanged():
+        case WrongSetting() | UnknownUpload() | NotAFile() | LedgerShapeChanged() | WrongKey():
             return WRONG_USE, printable(str(error))
         case WrongState() | TooLarge():
             return REFUSED, printable(str(error))
         case FileChanged():
             return MACHINE, printable(f"A file changed while it was read; try again: {error}")
-        case WarehouseBusy():
+        case RebuildRefused():
+            return REFUSED, _lines(*error.args)
+        case WarehouseBusy() | LedgerLost():
             return MACHINE, printable(str(error))
         case OSError() | duckdb.IOException() | duckdb.OutOfMemoryException():
             return MACHINE, printable(f"The machine refused: {error}")

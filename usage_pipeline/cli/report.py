@@ -11,7 +11,7 @@ from usage_pipeline.cli.output import page
 from usage_pipeline.printable import printable
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.validation.check_files import CheckedFile
-from usage_pipeline.validation.codes import CODES
+from usage_pipeline.validation.codes import CODES, is_warning
 
 
 def print_report(checked: CheckedFile, schema: EventSchema, max_errors: int, listed: int) -> None:
@@ -21,12 +21,12 @@ def print_report(checked: CheckedFile, schema: EventSchema, max_errors: int, lis
         listed: how many errors the listing for programs has.
     """
     console, mapped = page(), checked.mapped
-    for words in (_title(checked), *_odd_headers(checked), *_codes(checked)):
+    for words in (_title(checked), *_odd_headers(checked), *_codes(checked, schema)):
         print_words(console, words)
     errors = checked.errors[:max_errors]
     if errors:
         console.print()
-        print_located(console, errors, mapped.source.path, mapped.match, schema.csv)
+        print_located(console, errors, mapped.source.path, mapped.match, schema)
     if len(errors) < checked.verdict.error_count:
         print_words(console, _bound(len(errors), checked.verdict.error_count, listed))
     console.print()
@@ -58,14 +58,14 @@ def _odd_headers(checked: CheckedFile) -> Iterator[Text]:
             yield Text(f"  '{printable(header)}' {words}.")
 
 
-def _codes(checked: CheckedFile) -> Iterator[Text]:
+def _codes(checked: CheckedFile, schema: EventSchema) -> Iterator[Text]:
     """How often each code was found and what to do about it, errors first."""
     codes = checked.verdict.codes
-    for code in sorted(codes, key=lambda code: CODES[code].warning):
-        known = CODES[code]
+    for code in sorted(codes, key=lambda code: is_warning(code, schema)):
+        known, warning = CODES[code], is_warning(code, schema)
         words = Text(f"  {codes[code]:,} × ")
-        words.append(code, style="yellow" if known.warning else "red")
-        words.append(f"{' (warning)' if known.warning else ''}: {known.title}. {known.advice}")
+        words.append(code, style="yellow" if warning else "red")
+        words.append(f"{' (warning)' if warning else ''}: {known.title}. {known.advice}")
         yield words
 
 

@@ -9,13 +9,16 @@ import typer
 
 from usage_pipeline.cli.bad_lines import match_as_judged, write_bad_lines
 from usage_pipeline.cli.common import (
+    By,
     FormatOption,
     SchemaOption,
     Uploads,
+    WhyOption,
     flow_of,
     register,
     remark,
     remarks,
+    said,
     schema_named,
 )
 from usage_pipeline.cli.intake_commands import (
@@ -50,9 +53,6 @@ _NARROW = tuple(
     for column in UPLOAD_COLUMNS
     if column not in ("file_name", "sha256", "size", "superseded")
 )
-
-By = Annotated[str, typer.Option("--by", help="Who you are.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -109,7 +109,7 @@ def errors(
         listed = findings[:TABLE_ROWS]
         original = flow.archive.original(found.schema, upload)
         match = match_as_judged(flow, found, verdict)
-        print_located(page(), listed, original, match, flow.schema.csv)
+        print_located(page(), listed, original, match, flow.schema)
     else:
         show([error_row(one) for one in findings], ERROR_COLUMNS, form, "Nothing was found.")
     total = verdict.error_count + verdict.warning_count
@@ -129,7 +129,7 @@ def confirm(
     from usage_pipeline.orchestration.instance import open_instance
     from usage_pipeline.orchestration.local_runs import run_confirm
 
-    _said(by, "--by")
+    said(by, "--by")
     found = register().find(upload, schema)
     flow = flow_of(found)
     flow.may_confirm(found, by)
@@ -145,7 +145,7 @@ def confirm(
 def refuse(
     upload: Uploads,
     by: By,
-    reason: Reason,
+    reason: WhyOption,
     schema: SchemaOption = None,
     form: FormatOption = Format.table,
 ) -> None:
@@ -156,7 +156,7 @@ def refuse(
 def reopen(
     upload: Uploads,
     by: By,
-    reason: Reason,
+    reason: WhyOption,
     schema: SchemaOption = None,
     form: FormatOption = Format.table,
 ) -> None:
@@ -181,17 +181,12 @@ def history(
 def _decide(
     upload: str, schema: str | None, action: Action, by: str, reason: str, form: Format
 ) -> None:
-    _said(by, "--by")
-    _said(reason, "--reason")
+    said(by, "--by")
+    said(reason, "--reason")
     store = register()
     found = store.find(upload, schema)
     store.decide(found, action, by, reason, found.schema_version)
     _show_state(upload, found.schema, form)
-
-
-def _said(words: str, option: str) -> None:
-    if not words.strip():
-        raise WrongUse(f"{option} must not be empty.")
 
 
 def _show_state(upload: str, schema: str, form: Format) -> None:

@@ -27,7 +27,7 @@ attributes:
     region:      {{type: string, required: false}}
   # The fields that make two rows the same event.
   event_key: [event_id]
-  on_duplicate: keep_first         # the row that came first counts
+  on_duplicate: keep_first         # keep_first | keep_last | refuse
   on_invalid: refuse_file          # refuse_file | quarantine_rows
   confirm: automatic               # automatic | manual (a person confirms each upload)
   csv: {{delimiter: auto, encoding: auto, null_values: [""]}}

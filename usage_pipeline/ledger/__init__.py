@@ -1,22 +1,32 @@
 """The ledger: which rows count, why, and the proof."""
 
-from usage_pipeline.ledger.ingest import (
-    Ingested,
-    MappedUpload,
-    ingest_uploads,
-    open_ledger,
-    standing,
+from usage_pipeline.ledger.follow import (
+    ConflictRefused,
+    Decided,
+    Followed,
+    FrameGone,
+    Outdated,
+    Refusal,
+    follow,
 )
-from usage_pipeline.ledger.tables import LedgerShapeChanged
+from usage_pipeline.ledger.standing import Standing, standing, standings
+from usage_pipeline.ledger.tables import LedgerLost, LedgerShapeChanged, open_ledger
 from usage_pipeline.ledger.verify import Proof, verify
 
 __all__ = [
-    "Ingested",
+    "ConflictRefused",
+    "Decided",
+    "Followed",
+    "FrameGone",
+    "LedgerLost",
     "LedgerShapeChanged",
-    "MappedUpload",
+    "Outdated",
     "Proof",
-    "ingest_uploads",
+    "Refusal",
+    "Standing",
+    "follow",
     "open_ledger",
     "standing",
+    "standings",
     "verify",
 ]

@@ -2,14 +2,18 @@
 
 Per event schema, in a database schema of its name: `ingestion_table`, the one row per event that
 counts, and `displaced`, the valid rows that do not; together they hold every valid row of every
-upload, so that nothing is needed from a file to bring a displaced row back. `pipeline.uploads`
-says which uploads are in, at which place. No index: an anti-join of a batch of a million rows
-costs half a second, and a primary key many times that on every load.
+active upload. `pipeline.places` has one row per place: which upload has it, whether its rows are
+in, how many of them count, and the decision that made it so. No index: an anti-join of a batch of
+a million rows costs half a second, and a primary key many times that on every load.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import duckdb
 
 from usage_pipeline.mapping.casts import sql_type
 from usage_pipeline.schema import EventSchema, ledger_shape
@@ -21,6 +25,10 @@ class LedgerShapeChanged(RuntimeError):
     """The YAML now describes another ledger than the one whose rows are in."""
 
 
+class LedgerLost(RuntimeError):
+    """Rows that were in are no longer there: the warehouse is another one, or was removed."""
+
+
 def ingestion_table(schema: EventSchema) -> str:
     return f"{quoted(schema.name)}.ingestion_table"
 
@@ -29,39 +37,73 @@ def displaced_table(schema: EventSchema) -> str:
     return f"{quoted(schema.name)}.displaced"
 
 
-def ensure_tables(connection: Connection, schema: EventSchema) -> None:
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """All that the block does, or nothing of it."""
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A commit that failed has rolled back already; the reason is what must be seen.
+        with suppress(duckdb.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def open_ledger(connection: Connection, schema: EventSchema) -> None:
     """Make what is missing: tables at first, a column for each field that is new.
 
     Raises:
         LedgerShapeChanged: event key, policy or a field's type differ from the rows that are in.
     """
-    connection.execute("CREATE SCHEMA IF NOT EXISTS pipeline")
-    connection.execute(
-        """CREATE TABLE IF NOT EXISTS pipeline.uploads (
-            schema VARCHAR NOT NULL, place INTEGER NOT NULL, upload VARCHAR NOT NULL,
-            schema_version VARCHAR NOT NULL, decision BIGINT NOT NULL,
-            valid BIGINT NOT NULL, ingested_at TIMESTAMPTZ NOT NULL)"""
-    )
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS pipeline.ledgers (schema VARCHAR NOT NULL, shape JSON NOT NULL)"
-    )
+    with transaction(connection):
+        ensure_tables(connection, schema)
+
+
+def ensure_tables(connection: Connection, schema: EventSchema) -> None:
+    """`open_ledger`, within a transaction of the caller's."""
+    _make_catalogue(connection)
     wanted = ledger_shape(schema)
     known = _known_shape(connection, schema)
     if known is None:
-        columns = ", ".join(f"{quoted(n)} {sql_type(field)}" for n, field in schema.fields.items())
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema.name)}")
-        for table in (ingestion_table(schema), displaced_table(schema)):
-            connection.execute(
-                f"CREATE TABLE {table} (place INTEGER NOT NULL, line BIGINT NOT NULL, {columns})"
-            )
-        connection.execute(
-            "INSERT INTO pipeline.ledgers VALUES (?, ?)", [schema.name, json.dumps(wanted)]
-        )
+        make_tables(connection, schema)
     elif known != wanted:
         _extend(connection, schema, known, wanted)
 
 
-def fields_of(connection: Connection, schema: EventSchema, rows: str) -> str:
+def make_tables(connection: Connection, schema: EventSchema) -> None:
+    """Make the schema's tables, empty, in the shape that its YAML asks for now."""
+    _make_catalogue(connection)
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema.name)}")
+    for table in (ingestion_table(schema), displaced_table(schema)):
+        connection.execute(f"CREATE OR REPLACE TABLE {table} ({row_columns(schema)})")
+    connection.execute("DELETE FROM pipeline.ledgers WHERE schema = ?", [schema.name])
+    shape = json.dumps(ledger_shape(schema))
+    connection.execute("INSERT INTO pipeline.ledgers VALUES (?, ?)", [schema.name, shape])
+
+
+def row_columns(schema: EventSchema) -> str:
+    """The columns of a ledger table, with their types."""
+    fields = ", ".join(f"{quoted(name)} {sql_type(field)}" for name, field in schema.fields.items())
+    return f"place INTEGER NOT NULL, line BIGINT NOT NULL, {fields}"
+
+
+def _make_catalogue(connection: Connection) -> None:
+    connection.execute("CREATE SCHEMA IF NOT EXISTS pipeline")
+    connection.execute(
+        """CREATE TABLE IF NOT EXISTS pipeline.places (
+            schema VARCHAR NOT NULL, place INTEGER NOT NULL, upload VARCHAR NOT NULL,
+            schema_version VARCHAR NOT NULL, decision BIGINT NOT NULL, active BOOLEAN NOT NULL,
+            valid BIGINT NOT NULL, events BIGINT NOT NULL, ingested BIGINT NOT NULL,
+            ingested_at TIMESTAMPTZ NOT NULL)"""
+    )
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS pipeline.ledgers (schema VARCHAR NOT NULL, shape JSON NOT NULL)"
+    )
+
+
+def fields_of(connection: Connection, schema: EventSchema, rows: str, *, named: bool = True) -> str:
     """The schema's fields as a SELECT list over `rows`; NULL where they have no such column.
 
     Rows that were mapped, or a table that was made, before a field came into the YAML lack it.
@@ -75,7 +117,8 @@ def fields_of(connection: Connection, schema: EventSchema, rows: str) -> str:
     for name, field in schema.fields.items():
         wanted = sql_type(field)
         if name not in types:
-            columns.append(f"CAST(NULL AS {wanted}) AS {quoted(name)}")
+            nothing = f"CAST(NULL AS {wanted})"
+            columns.append(f"{nothing} AS {quoted(name)}" if named else nothing)
         elif types[name] != wanted:
             raise LedgerShapeChanged(
                 f"{name} was read as {types[name]} and is now {wanted}; check the upload again: "
@@ -88,13 +131,12 @@ def fields_of(connection: Connection, schema: EventSchema, rows: str) -> str:
 
 def has_ledger(connection: Connection, schema: EventSchema) -> bool:
     """Whether anything was ever ingested for the schema."""
-    return bool(
-        connection.execute(
-            "SELECT 1 FROM information_schema.tables "
-            "WHERE table_schema = ? AND table_name = 'ingestion_table'",
-            [schema.name],
-        ).fetchall()
-    )
+    found = connection.execute(
+        """SELECT count(*) FROM information_schema.tables
+           WHERE (table_schema, table_name) IN ((?, 'ingestion_table'), ('pipeline', 'places'))""",
+        [schema.name],
+    ).fetchall()
+    return int(found[0][0]) == 2
 
 
 def _known_shape(connection: Connection, schema: EventSchema) -> dict[str, object] | None:
@@ -129,7 +171,8 @@ def _extend(
     if changes:
         raise LedgerShapeChanged(
             f"Rows of {schema.name} are in already, and its YAML has changed under them: "
-            f"{'; '.join(changes)}. Change it back, or give the new meaning a schema of its own."
+            f"{'; '.join(changes)}. Change it back, or take the new meaning over: "
+            f"`usage-pipeline rebuild --schema {schema.name}` builds the tables anew."
         )
     for name in new_types:
         if name not in old_types:

@@ -9,7 +9,7 @@ from decimal import Decimal
 import duckdb
 import pyarrow as pa
 
-from usage_pipeline.ledger.ingest import SLOT_SECONDS
+from usage_pipeline.ledger.rows import SLOT_SECONDS
 from usage_pipeline.ledger.tables import has_ledger, ingestion_table
 from usage_pipeline.metering.tables import metric_table, value_type
 from usage_pipeline.metering.windows import TimeWindow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from usage_pipeline.ledger.ingest import SLOT_SECONDS
+from usage_pipeline.ledger.rows import SLOT_SECONDS
 from usage_pipeline.ledger.tables import has_ledger, ingestion_table
 from usage_pipeline.metering.compute import ComputedWindow, MetricOverflow, compute_windows
 from usage_pipeline.metering.tables import (
@@ -43,10 +43,10 @@ def refresh_metrics(
     only after the value is committed: a crash between computes once more.
     """
     prepare_metrics(connection, register, schema)
-    for metric, starts in register.stale(schema.name).items():
+    for metric, starts in register.windows.stale(schema.name).items():
         spec = schema.all_metrics.get(metric)
         if spec is None:
-            register.clear_stale(schema.name, metric, None)
+            register.windows.clear(schema.name, metric, None)
             continue
         windows = [window_of(start, spec.window, spec.time_zone) for start in starts]
         try:
@@ -54,7 +54,7 @@ def refresh_metrics(
         except MetricOverflow as error:
             yield metric, error
             continue
-        register.clear_stale(schema.name, metric, starts)
+        register.windows.clear(schema.name, metric, starts)
         yield metric, computed
 
 
@@ -63,8 +63,8 @@ def prepare_metrics(connection: Connection, register: Register, schema: EventSch
     forget_removed_metrics(connection, schema)
     new = [name for name in schema.all_metrics if not has_values(connection, schema, name)]
     if new and has_ledger(connection, schema):
-        touched = touched_windows(schema, _slots_with_events(connection, schema))
-        register.mark_stale(schema.name, {name: touched[name] for name in new})
+        touched = touched_windows(schema, slots_with_events(connection, schema))
+        register.windows.mark(schema.name, {name: touched[name] for name in new})
     for name in new:
         make_metric_table(connection, schema, name)
     definitions = metric_definitions(schema)
@@ -72,17 +72,13 @@ def prepare_metrics(connection: Connection, register: Register, schema: EventSch
         register.set_metric_definitions(schema.name, definitions)
 
 
-def mark_windows(register: Register, schema: EventSchema, slots: Iterable[datetime]) -> None:
-    """Mark the windows whose events are about to change."""
-    register.mark_stale(schema.name, touched_windows(schema, slots))
-
-
 def is_open(window: TimeWindow) -> bool:
     """Whether more events may still fall into the window."""
     return window.end > datetime.now(UTC)
 
 
-def _slots_with_events(connection: Connection, schema: EventSchema) -> list[datetime]:
+def slots_with_events(connection: Connection, schema: EventSchema) -> list[datetime]:
+    """The begin of each quarter of an hour that an event which counts lies in."""
     rows = connection.execute(
         f"""SELECT DISTINCT epoch_us("timestamp") // {SLOT_SECONDS * 1_000_000}
             FROM {ingestion_table(schema)}"""

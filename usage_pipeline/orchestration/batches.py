@@ -47,10 +47,15 @@ def contiguous(ordered: Sequence[str], wanted: Sequence[str], most: int) -> list
 
 def run_tags(schema: EventSchema, uploads: Sequence[str]) -> dict[str, str]:
     """A run's tags: what a person looks for, and for several uploads the range that they are."""
+    tags = name_tags(schema, uploads)
+    return tags | {RANGE_START: uploads[0], RANGE_END: uploads[-1]} if uploads[1:] else tags
+
+
+def name_tags(schema: EventSchema, uploads: Sequence[str]) -> dict[str, str]:
+    """What a person looks for among runs, whether or not the run is one of partitions."""
     first, *others = uploads
     named = f"{first} and {len(others)} more" if others else first
-    tags = {SCHEMA_TAG: schema.name, UPLOAD_TAG: named}
-    return tags | {RANGE_START: first, RANGE_END: uploads[-1]} if others else tags
+    return {SCHEMA_TAG: schema.name, UPLOAD_TAG: named}
 
 
 def uploads_of(run: dg.DagsterRun, ordered: Sequence[str]) -> set[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dagster as dg
 
 from usage_pipeline.orchestration.drop_sensor import drop_sensor
-from usage_pipeline.orchestration.jobs import confirm_job, ingest_job, refresh_job, take_job
+from usage_pipeline.orchestration.jobs import ingest_job, refresh_job, take_job
 from usage_pipeline.orchestration.metric_assets import metric_asset
 from usage_pipeline.orchestration.resources import UsageWarehouse
+from usage_pipeline.orchestration.review_jobs import review_jobs
 from usage_pipeline.orchestration.stale_sensor import stale_sensor
 from usage_pipeline.orchestration.upload_assets import drop_folder_asset, upload_assets
 from usage_pipeline.schema import EventSchema
@@ -22,7 +23,7 @@ def schema_definitions(schema: EventSchema) -> dg.Definitions:
             upload_assets(schema),
             *(metric_asset(schema, name) for name in schema.all_metrics),
         ],
-        jobs=[ingest, confirm_job(schema), take, refresh],
+        jobs=[ingest, *review_jobs(schema), take, refresh],
         sensors=[drop_sensor(schema, [ingest, take]), stale_sensor(schema, refresh)],
     )
 

@@ -18,11 +18,14 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
 
+from usage_pipeline.flow import Flow
 from usage_pipeline.reading import LocatedError
+from usage_pipeline.register import Upload
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.schema.rules import Rule
 from usage_pipeline.validation.check_files import CheckedFile
-from usage_pipeline.validation.codes import CHECKS, CODES, Check, check_of
+from usage_pipeline.validation.codes import CHECKS, CODES, Check, check_of, is_warning
+from usage_pipeline.validation.findings import read_error_file
 
 SAMPLES = 20
 
@@ -73,6 +76,37 @@ def evaluations(
         )
 
 
+def conflict_evaluation(flow: Flow, upload: Upload) -> dg.AssetCheckEvaluation:
+    """The check `duplicates` once more: the ledger has refused what the file alone did not show."""
+    verdict = flow.register.verdict(upload)
+    version = upload.schema_version or ""
+    error_file = flow.archive.errors(upload.schema, upload.upload, version)
+    found = [one for one in read_error_file(error_file) if check_of(one.code) == "duplicates"]
+    codes = verdict.codes if verdict else {}
+    counts = Counter({code: n for code, n in codes.items() if check_of(code) == "duplicates"})
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey([upload.schema, "mapped_events"]),
+        check_name="duplicates",
+        partition=upload.upload,
+        passed=False,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=_summary(counts),
+        metadata=_shown(found, counts, flow.schema, error_file),
+    )
+
+
+def _shown(
+    findings: list[LocatedError], counts: Counter[str], schema: EventSchema, error_file: Path
+) -> dict[str, Any]:
+    return {
+        "findings": sum(counts.values()),
+        "samples_are": dg.MetadataValue.text(_extent(len(findings), counts, schema)),
+        "error_file": dg.MetadataValue.path(error_file),
+        **_table("by_code", _by_code(counts)),
+        **_table("samples", _samples(findings)),
+    }
+
+
 def _result(
     name: Check, schema: EventSchema, checked: CheckedFile, error_file: Path
 ) -> dict[str, Any]:
@@ -86,17 +120,13 @@ def _result(
             "description": "Not looked at: the file could not be read.",
             "metadata": {},
         }
-    fails = any(not CODES[code].warning for code in counts) and not checked.verdict.passed
+    fails = any(not is_warning(code, schema) for code in counts) and not checked.verdict.passed
     return {
         "passed": not counts,
         "severity": dg.AssetCheckSeverity.ERROR if fails else dg.AssetCheckSeverity.WARN,
         "description": _summary(counts),
         "metadata": {
-            "findings": sum(counts.values()),
-            "samples_are": dg.MetadataValue.text(_extent(len(mine), counts, schema)),
-            "error_file": dg.MetadataValue.path(error_file),
-            **_table("by_code", _by_code(counts)),
-            **_table("samples", _samples(mine)),
+            **_shown(mine, counts, schema, error_file),
             **_table("expectations", _expectations(name, schema, checked)),
         },
     }

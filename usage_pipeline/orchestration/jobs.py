@@ -1,6 +1,4 @@
-"""The jobs of a schema: `<schema>_ingest`, `<schema>_confirm_upload` for the reviewer, and what
-the sensors ask for besides.
-"""
+"""The jobs of a schema that sensors ask for; `review_jobs` has those that people launch."""
 
 from collections.abc import Iterator
 from math import inf
@@ -9,20 +7,15 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from usage_pipeline.intake.take import TakenElsewhere
-from usage_pipeline.orchestration.ledger_events import fail_if, ingest_and_meter, open_ledger
-from usage_pipeline.orchestration.partitions import upload_partitions
+from usage_pipeline.orchestration.ledger_events import (
+    LedgerEvent,
+    fail_if,
+    open_ledger,
+    settle_and_meter,
+)
 from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
 from usage_pipeline.orchestration.upload_assets import asset_key
-from usage_pipeline.register import UnknownUpload, WrongState
 from usage_pipeline.schema import EventSchema
-
-
-class Confirmation(dg.Config):
-    """Who confirms, and why."""
-
-    by: str
-    note: str = ""
-
 
 #: How many files leave the drop folder at a time.
 FILES_PER_RUN = 200
@@ -30,10 +23,6 @@ FILES_PER_RUN = 200
 
 def ingest_job_name(schema: EventSchema) -> str:
     return f"{schema.name}_ingest"
-
-
-def confirm_job_name(schema: EventSchema) -> str:
-    return f"{schema.name}_confirm_upload"
 
 
 def take_job_name(schema: EventSchema) -> str:
@@ -52,40 +41,6 @@ def ingest_job(schema: EventSchema) -> UnresolvedAssetJobDefinition:
         selection=dg.AssetSelection.assets(*(asset_key(schema, name) for name in names)),
         description=f"Check uploads of {schema.name}, ingest what may be, compute the metrics.",
     )
-
-
-def confirm_job(schema: EventSchema) -> dg.JobDefinition:
-    """A person confirms an upload that passed; its rows enter the ingestion table."""
-
-    @dg.op(
-        name=f"{schema.name}_confirm",
-        description="Record the confirmation, then ingest the upload and compute its windows.",
-        out=dg.Out(dg.Nothing),
-        pool=POOL,
-    )
-    def confirm(
-        context: dg.OpExecutionContext, config: Confirmation, warehouse: UsageWarehouse
-    ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
-        flow = warehouse.flow(schema)
-        open_ledger(flow)
-        try:
-            upload = flow.confirm(context.partition_key, config.by, config.note or None)
-        except (UnknownUpload, WrongState) as error:
-            raise dg.Failure(description=str(error), allow_retries=False) from None
-        troubles: dict[str, str] = {}
-        yield from ingest_and_meter(flow, warehouse, [upload], troubles)
-        fail_if(troubles)
-        yield dg.Output(None)
-
-    @dg.job(
-        name=confirm_job_name(schema),
-        description=f"Confirm an upload of {schema.name}: choose its partition, give your name.",
-        partitions_def=upload_partitions(schema),
-    )
-    def confirm_upload() -> None:
-        confirm()
-
-    return confirm_upload
 
 
 def take_job(schema: EventSchema) -> dg.JobDefinition:
@@ -125,15 +80,15 @@ def refresh_job(schema: EventSchema) -> dg.JobDefinition:
 
     @dg.op(
         name=f"{schema.name}_refresh",
-        description="Compute the metric windows that the ledger or the YAML has left behind.",
+        description="Have the ledger follow what is decided, and compute the windows left behind.",
         out=dg.Out(dg.Nothing),
         pool=POOL,
     )
-    def refresh(warehouse: UsageWarehouse) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
+    def refresh(warehouse: UsageWarehouse) -> Iterator[LedgerEvent | dg.Output[None]]:
         flow = warehouse.flow(schema)
         open_ledger(flow)
         troubles: dict[str, str] = {}
-        yield from ingest_and_meter(flow, warehouse, [], troubles)
+        yield from settle_and_meter(flow, warehouse, [], troubles, refused={})
         fail_if(troubles)
         yield dg.Output(None)
 

@@ -7,41 +7,50 @@ from collections.abc import Iterator
 import dagster as dg
 
 from usage_pipeline.flow import Flow
-from usage_pipeline.ledger import Ingested, LedgerShapeChanged
+from usage_pipeline.ledger import ConflictRefused, Followed, LedgerLost, LedgerShapeChanged
 from usage_pipeline.metering import ComputedWindow, MetricOverflow
 from usage_pipeline.orchestration import metadata
+from usage_pipeline.orchestration.checks import conflict_evaluation
 from usage_pipeline.orchestration.partitions import window_key, window_partitions
 from usage_pipeline.orchestration.resources import UsageWarehouse
 from usage_pipeline.register import Upload
 from usage_pipeline.schema import EventSchema
+
+LedgerEvent = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
 
 def open_ledger(flow: Flow) -> None:
     """Have the ledger ready, or fail the step with what has to be done first."""
     try:
         flow.open_ledger()
-    except LedgerShapeChanged as error:
+    except (LedgerShapeChanged, LedgerLost) as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
 
 
-def ingest_and_meter(
+def settle_and_meter(
     flow: Flow,
     warehouse: UsageWarehouse,
     uploads: list[Upload],
     troubles: dict[str, str],
-) -> Iterator[dg.AssetMaterialization]:
-    """Ingest the confirmed ones of `uploads` and compute the windows they touch.
+    refused: dict[str, str],
+) -> Iterator[LedgerEvent]:
+    """Have the ledger follow what is decided, and compute the windows that this touches.
 
-    What cannot be ingested is added to `troubles`, with the reason, and stops none of the others.
+    What cannot be followed is added, with the reason, to `troubles`, or to `refused` where the
+    rows themselves are the reason; it stops none of the others.
     """
     table = dg.AssetKey([flow.schema.name, "ingestion_table"])
     with warehouse.get_connection() as connection:
-        for upload, ingested in flow.ingest(connection, uploads):
-            if not isinstance(ingested, Ingested):
-                troubles[upload.upload] = str(ingested)
-                continue
-            shown = metadata.ledger_metadata(upload, ingested)
-            yield dg.AssetMaterialization(table, partition=upload.upload, metadata=shown)
+        for upload, outcome in flow.settle(connection, uploads):
+            if isinstance(outcome, Followed):
+                shown = metadata.ledger_metadata(upload, outcome, flow.register.history(upload))
+                yield dg.AssetMaterialization(table, partition=upload.upload, metadata=shown)
+            elif isinstance(outcome, ConflictRefused):
+                refused[upload.upload] = str(outcome)
+                if upload.state == "failed":
+                    yield conflict_evaluation(flow, upload)
+            else:
+                troubles[upload.upload] = str(outcome)
         for metric, computed in flow.refresh(connection):
             if isinstance(computed, MetricOverflow):
                 troubles[metric] = str(computed)

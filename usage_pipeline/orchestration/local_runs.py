@@ -11,12 +11,19 @@ import dagster as dg
 from dagster._core.utils import make_new_run_id
 
 from usage_pipeline.data_folder import DataFolder
-from usage_pipeline.orchestration.batches import UPLOADS_PER_RUN, batches, run_tags
+from usage_pipeline.orchestration.batches import (
+    SCHEMA_TAG,
+    UPLOADS_PER_RUN,
+    batches,
+    name_tags,
+    run_tags,
+)
 from usage_pipeline.orchestration.build import schema_definitions, shared_definitions
 from usage_pipeline.orchestration.instance import add_partitions
-from usage_pipeline.orchestration.jobs import confirm_job_name, ingest_job_name
+from usage_pipeline.orchestration.jobs import ingest_job_name, refresh_job_name
 from usage_pipeline.orchestration.live_runs import hold, let_go
 from usage_pipeline.orchestration.partitions import upload_partitions
+from usage_pipeline.orchestration.review_jobs import review_job_name, review_op_name
 from usage_pipeline.orchestration.run_problems import in_words
 from usage_pipeline.schema import EventSchema
 
@@ -50,11 +57,21 @@ def run_confirm(
     note: str,
 ) -> RunReport:
     """Confirm an upload by the job that the UI launches on its partition."""
-    config = {"ops": {f"{schema.name}_confirm": {"config": {"by": by, "note": note}}}}
-    job = confirm_job_name(schema)
+    op = review_op_name(schema, "confirm")
+    config = {"ops": {op: {"config": {"by": by, "note": note}}}}
+    job = review_job_name(schema, "confirm")
     # Dagster's home can be lost; the register knows the upload all the same.
     add_partitions(instance, upload_partitions(schema), [upload])
     return _execute(instance, folder, schema, job, [upload], config)
+
+
+def run_settle(
+    instance: dg.DagsterInstance, folder: DataFolder, schema: EventSchema, uploads: Sequence[str]
+) -> RunReport:
+    """Have the ledger follow what is decided, on `uploads` and any others, metrics included."""
+    add_partitions(instance, upload_partitions(schema), uploads)
+    tags = name_tags(schema, uploads) if uploads else {SCHEMA_TAG: schema.name}
+    return _execute(instance, folder, schema, refresh_job_name(schema), (), tags=tags)
 
 
 def _execute(
@@ -64,6 +81,7 @@ def _execute(
     job: str,
     uploads: Sequence[str],
     config: dict[str, Any] | None = None,
+    tags: dict[str, str] | None = None,
 ) -> RunReport:
     definitions = dg.Definitions.merge(schema_definitions(schema), shared_definitions())
     run_id = make_new_run_id()
@@ -76,7 +94,7 @@ def _execute(
                 instance=instance,
                 run_config={**(config or {}), **_QUIET},
                 partition_key=uploads[0] if len(uploads) == 1 else None,
-                tags=run_tags(schema, uploads),
+                tags=run_tags(schema, uploads) if uploads else tags,
                 raise_on_error=False,
             )
     finally:

@@ -6,13 +6,14 @@ the UI would render.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from usage_pipeline.ledger import Ingested
+from usage_pipeline.ledger import Followed
+from usage_pipeline.ledger.rivals import Loss
 from usage_pipeline.mapping.casts import sql_type
 from usage_pipeline.mapping.headers import match_file
 from usage_pipeline.metering import ComputedWindow
@@ -20,6 +21,7 @@ from usage_pipeline.metering.refresh import is_open
 from usage_pipeline.metering.tables import value_type
 from usage_pipeline.reading import UnreadableFile, beginning_of, clip
 from usage_pipeline.register import Upload
+from usage_pipeline.register.records import Entry
 from usage_pipeline.schema import EventSchema, FieldSpec
 from usage_pipeline.validation.check_files import CheckedFile
 
@@ -129,16 +131,42 @@ def frame_metadata(upload: Upload, checked: CheckedFile, error_file: Path) -> Me
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def ledger_metadata(upload: Upload, ingested: Ingested) -> Metadata:
-    """Of `ingestion_table`: what became of each valid row."""
-    return {
-        "dagster/row_count": ingested.ingested,
-        "place": ingested.place,
-        "ingested": ingested.ingested,
-        "duplicates": ingested.duplicates,
-        "superseded": ingested.superseded,
+def ledger_metadata(upload: Upload, followed: Followed, history: Sequence[Entry]) -> Metadata:
+    """Of `ingestion_table`: whether the upload is in, what became of each valid row, and which
+    lost to which, the first ones.
+    """
+    stands, losses = followed.standing, followed.losses
+    assert stands is not None
+    shown: dict[str, Any] = {
+        "dagster/row_count": stands.ingested,
         "state": dg.MetadataValue.text(upload.state),
+        "place": stands.place,
+        **stands.counts,
+        "schema_version": dg.MetadataValue.text(stands.schema_version),
     }
+    if upload.state == "voided":
+        for entry in [one for one in history if one.action == "void"][-1:]:
+            shown |= {
+                "voided_by": dg.MetadataValue.text(entry.by),
+                "reason": dg.MetadataValue.text(entry.note or ""),
+                "voided_at": dg.MetadataValue.timestamp(entry.at),
+            }
+    if losses is not None:
+        shown["conflicts"] = losses.conflicts
+        if losses.first:
+            shown["lost_rows"] = dg.MetadataValue.table([_lost(one) for one in losses.first])
+    return shown
+
+
+def _lost(loss: Loss) -> dg.TableRecord:
+    return dg.TableRecord(
+        {
+            "line": loss.line,
+            "lost as": "conflict" if loss.conflict else "duplicate",
+            "to upload": loss.winner_upload,
+            "to line": loss.winner_line,
+        }
+    )
 
 
 def window_metadata(computed: ComputedWindow) -> Metadata:

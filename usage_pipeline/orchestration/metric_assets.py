@@ -60,7 +60,7 @@ def metric_asset(schema: EventSchema, metric: str) -> dg.AssetsDefinition:
                 computed = compute_windows(connection, schema, metric, windows)
             except MetricOverflow as error:
                 raise dg.Failure(description=str(error), allow_retries=False) from None
-            flow.register.clear_stale(schema.name, metric, [window.start for window in windows])
+            flow.register.windows.clear(schema.name, metric, [window.start for window in windows])
             yield from window_events(schema, metric, computed)
 
     return run_windows

@@ -13,7 +13,7 @@ import dagster as dg
 from usage_pipeline.flow import Flow
 from usage_pipeline.orchestration import metadata
 from usage_pipeline.orchestration.checks import check_specs, evaluations
-from usage_pipeline.orchestration.ledger_events import fail_if, ingest_and_meter, open_ledger
+from usage_pipeline.orchestration.ledger_events import fail_if, open_ledger, settle_and_meter
 from usage_pipeline.orchestration.partitions import upload_partitions
 from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
 from usage_pipeline.register import Upload
@@ -104,7 +104,10 @@ def upload_assets(schema: EventSchema) -> dg.AssetsDefinition:
             uploads = flow.register.uploads(schema.name, keys=context.partition_keys)
             if mapped not in chosen:
                 troubles |= {one.upload: advice for one in uploads if (advice := _may_not(one))}
-            yield from ingest_and_meter(flow, warehouse, uploads, troubles)
+            refused: dict[str, str] = {}
+            yield from settle_and_meter(flow, warehouse, uploads, troubles, refused)
+            for key, why in refused.items():
+                context.log.error("%s: %s", key, why)
         for check in chosen_checks:
             yield dg.Output(None, f"{check.asset_key.to_python_identifier()}_{check.name}")
         fail_if(troubles)

@@ -48,7 +48,11 @@ class Asks:
             )
             .where(
                 uploads.c.schema == schema,
-                uploads.c.state.in_(("received", "confirmed")),
+                or_(
+                    uploads.c.state.in_(("received", "confirmed")),
+                    # A void or a re-mapping that a crash kept the ledger from following.
+                    uploads.c.decision != uploads.c.followed,
+                ),
                 asks.c.given_up.is_(None),
                 or_(asks.c.not_before.is_(None), asks.c.not_before <= datetime.now(UTC)),
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.pool import QueuePool
 
 from usage_pipeline.register.tables import metadata
@@ -31,7 +31,22 @@ def connect(url: str) -> Engine:
         _make_durable(engine)
     with engine.begin() as transaction:
         metadata.create_all(transaction)
+        _upgrade(transaction)
     return engine
+
+
+def _upgrade(transaction: Connection) -> None:
+    """A register of the first release lacks what the ledger is to follow; its history has it."""
+    if "decision" in {column["name"] for column in inspect(transaction).get_columns("uploads")}:
+        return
+    for column in ("decision", "followed"):
+        transaction.execute(text(f"ALTER TABLE uploads ADD COLUMN {column} INTEGER"))
+    last = """(SELECT max(id) FROM history WHERE history.schema = uploads.schema
+               AND history.upload = uploads.upload AND history.action = 'confirm')"""
+    transaction.execute(
+        text(f"UPDATE uploads SET decision = {last} WHERE state IN ('confirmed', 'ingested')")
+    )
+    transaction.execute(text("UPDATE uploads SET followed = decision WHERE state = 'ingested'"))
 
 
 def _make_durable(engine: Engine) -> None:

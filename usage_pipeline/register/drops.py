@@ -23,7 +23,7 @@ from usage_pipeline.register.records import ReceiptOutcome
 from usage_pipeline.register.tables import asks, drops, uploads
 
 #: States in which nothing more happens by itself, so that there is an outcome to tell.
-_SETTLED = ("failed", "passed", "ingested", "refused")
+_SETTLED = ("failed", "passed", "ingested", "refused", "voided")
 
 
 @dataclass(frozen=True, slots=True)

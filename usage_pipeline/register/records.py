@@ -30,6 +30,8 @@ class Upload:
     duplicates: int | None = None
     superseded: int | None = None
     place: int | None = None
+    decision: int | None = None
+    followed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Receipt:
     """What became of a file that was handed in.
 
     outcome: `new`; `again` (the same bytes had failed or were never finished, so they are checked
-    afresh); `repeat` (they are in, nothing else is done); `answered` (a person refused them).
+    afresh); `repeat` (they are in, nothing else is done); `answered` (a person refused or voided
+    them).
     """
 
     upload: Upload

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-State = Literal["received", "failed", "passed", "confirmed", "ingested", "refused"]
+State = Literal["received", "failed", "passed", "confirmed", "ingested", "refused", "voided"]
 STATES: tuple[State, ...] = get_args(State)
 Action = Literal[
     "receive",
@@ -15,9 +15,17 @@ Action = Literal[
     "confirm",
     "refuse",
     "reopen",
+    "void",
+    "restore",
     "ingest",
+    "remove",
+    "rebuild",
+    "conflict",
     "recheck",
 ]
+
+#: What a person or the schema says of the rows in the ledger; the ledger follows.
+DECISIONS: tuple[Action, ...] = ("confirm", "void", "restore")
 
 #: action -> the states it may start from, and the state it ends in.
 #: A check of what a person or the ledger has already decided on records its verdict and leaves
@@ -27,10 +35,12 @@ STEPS: dict[Action, tuple[tuple[State, ...], State]] = {
     "pass": (("received", "failed", "passed"), "passed"),
     "fail": (("received", "failed", "passed"), "failed"),
     "give_up": (("received",), "failed"),
-    "confirm": (("passed", "confirmed"), "confirmed"),
+    "confirm": (("passed", "confirmed", "ingested"), "confirmed"),
     "refuse": (("passed",), "refused"),
     "reopen": (("refused",), "passed"),
-    "ingest": (("confirmed", "ingested"), "ingested"),
+    # By way of `confirmed`, as any rows that are to go in and are not there yet.
+    "restore": (("voided",), "confirmed"),
+    "void": (("ingested",), "voided"),
 }
 
 _NEXT_STEP: dict[State, str] = {
@@ -40,10 +50,12 @@ _NEXT_STEP: dict[State, str] = {
     "correct the file and send it again",
     "passed": "it waits for confirmation: launch the job {schema}_confirm_upload on its "
     "partition, or run `usage-pipeline confirm {upload} --by NAME`",
-    "confirmed": "it is confirmed already, and goes in with the next run",
-    "ingested": "its rows are in already",
+    "confirmed": "it is confirmed, and goes in with the next run",
+    "ingested": "its rows are in",
     "refused": "it was refused; `usage-pipeline reopen {upload} --by NAME --reason WHY` takes it "
     "up again",
+    "voided": "it was voided; `usage-pipeline restore {upload} --by NAME --reason WHY`, or the job "
+    "{schema}_restore_upload on its partition, brings it back",
 }
 
 

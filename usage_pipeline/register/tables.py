@@ -57,6 +57,10 @@ uploads = Table(
     Column("duplicates", BigInteger),
     Column("superseded", BigInteger),
     Column("place", Integer),
+    # The line of history that says what the ledger is to hold of the upload, and the last such
+    # line that it is known to have followed. Where they differ, something is left to do.
+    Column("decision", Integer),
+    Column("followed", Integer),
     UniqueConstraint("schema", "identity"),
 )
 

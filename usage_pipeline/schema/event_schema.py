@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 FieldType = Literal["string", "integer", "decimal", "timestamp", "boolean"]
 Aggregation = Literal["sum", "count", "min", "max"]
 Window = Literal["hour", "day", "week", "month"]
+DuplicatePolicy = Literal["keep_first", "keep_last", "refuse"]
 
 #: The key of last resort: every line of every file is an event of its own.
 EVERY_LINE = ("upload", "line")
@@ -227,8 +228,10 @@ class EventSchema(SchemaPart):
     event_key: list[StrictStr] | None = Field(
         default=None, description="Fields that make two rows the same event, or [upload, line]"
     )
-    on_duplicate: Literal["keep_first"] = Field(
-        default="keep_first", description="keep_first: the row that came first counts"
+    on_duplicate: DuplicatePolicy | None = Field(
+        default=None,
+        description="keep_first, keep_last (a later file corrects), or refuse the file that "
+        "says otherwise; keep_first where nothing is written, and keep_last for kind summary",
     )
     on_invalid: Literal["refuse_file", "quarantine_rows"] = Field(
         default="refuse_file", description="What one bad row does to its file"
@@ -258,6 +261,13 @@ class EventSchema(SchemaPart):
         if self.event_key is not None:
             return tuple(self.event_key)
         return ("customer_id", "timestamp", *self.dimensions)
+
+    @property
+    def policy(self) -> DuplicatePolicy:
+        """Which row of an event counts: what `on_duplicate` says, or the default of the kind."""
+        if self.on_duplicate is not None:
+            return self.on_duplicate
+        return "keep_last" if self.kind == "summary" else "keep_first"
 
     @property
     def every_line_counts(self) -> bool:

@@ -14,7 +14,6 @@ LATER_KEYS: dict[str, set[str]] = {
 }
 
 LATER_WORDS: dict[str, set[str]] = {
-    "on_duplicate": {"keep_last", "refuse"},
     "aggregation": {
         "average",
         "unique_count",

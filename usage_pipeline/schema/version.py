@@ -28,6 +28,9 @@ def schema_version(schema: EventSchema) -> str:
         exclude={"fields": {"__all__": _WORDS_ONLY}, "csv": {"max_errors"}},
     )
     matters["event_key"] = list(schema.key_fields)
+    if schema.policy == "refuse":
+        # Only here does the policy take part in the verdict on a file.
+        matters["on_duplicate"] = schema.policy
     # The order of accepted headers and of fields is part of the meaning, so keys keep their order.
     text = json.dumps([RULES_VERSION, matters], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -37,7 +40,7 @@ def ledger_shape(schema: EventSchema) -> dict[str, Any]:
     """What may not change under rows that are in: event key, policy, and the type of each field."""
     return {
         "event_key": list(schema.key_fields),
-        "on_duplicate": schema.on_duplicate,
+        "on_duplicate": schema.policy,
         "types": {
             name: f"decimal({field.precision},{field.scale})"
             if field.type == "decimal"

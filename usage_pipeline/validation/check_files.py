@@ -13,7 +13,7 @@ from usage_pipeline.mapping.map_files import MappedFile, SourceFile
 from usage_pipeline.reading import LocatedError
 from usage_pipeline.register import Verdict
 from usage_pipeline.schema import EventSchema, schema_version
-from usage_pipeline.validation.codes import CODES
+from usage_pipeline.validation.codes import CODES, is_warning
 from usage_pipeline.validation.findings import broken_rules, repeated_events, write_error_file
 from usage_pipeline.validation.suite import RuleResult, SuiteRunner
 from usage_pipeline.warehouse.connection import Connection
@@ -29,13 +29,14 @@ class CheckedFile:
     """
 
     mapped: MappedFile
+    schema: EventSchema
     verdict: Verdict
     findings: tuple[LocatedError, ...]
     results: tuple[RuleResult, ...] = ()
 
     @property
     def errors(self) -> list[LocatedError]:
-        return [finding for finding in self.findings if not CODES[finding.code].warning]
+        return [one for one in self.findings if not is_warning(one.code, self.schema)]
 
 
 def check_files(
@@ -56,7 +57,9 @@ def check_files(
     """
     for mapped in files:
         checked = _check(mapped, schema, suite, connection, max_errors)
-        write_then_rename(target(mapped.source), partial(write_error_file, checked.findings))
+        write_then_rename(
+            target(mapped.source), partial(write_error_file, checked.findings, schema)
+        )
         yield checked
 
 
@@ -72,7 +75,7 @@ def _check(
         mapped = replace(mapped, frame=None, errors=(*mapped.errors, empty))
     of_file = [*mapped.errors, *mapped.warnings]
     if mapped.frame is None:
-        return CheckedFile(mapped, _refused(mapped, schema), tuple(of_file))
+        return CheckedFile(mapped, schema, _refused(mapped, schema), tuple(of_file))
 
     rows = f"SELECT * FROM {parquet(mapped.frame)}"
     connection.execute(f"CREATE OR REPLACE TEMP VIEW frame AS {rows}")
@@ -86,6 +89,7 @@ def _check(
     codes = _counts(connection, mapped, results)
     repeats, repeat_findings = repeated_events(connection, "frame", schema, max_errors)
     codes |= repeats
+    conflicts = any(not is_warning(code, schema) for code in repeats)
     fields = list(schema.fields)
     broken = [
         finding
@@ -101,25 +105,40 @@ def _check(
     ]
     verdict = Verdict(
         schema_version=schema_version(schema),
-        passed=valid == lines or (schema.on_invalid == "quarantine_rows" and valid > 0),
+        passed=not conflicts
+        and (valid == lines or (schema.on_invalid == "quarantine_rows" and valid > 0)),
         lines=lines,
         valid=valid,
         invalid=lines - valid,
-        error_count=sum(n for code, n in codes.items() if not CODES[code].warning),
-        warning_count=sum(n for code, n in codes.items() if CODES[code].warning),
+        error_count=sum(n for code, n in codes.items() if not is_warning(code, schema)),
+        warning_count=sum(n for code, n in codes.items() if is_warning(code, schema)),
         duplicates=sum(repeats.values()),
         mapping=mapped.mapping,
         codes=codes,
     )
-    findings = _first_of_each([*of_file, *broken, *repeat_findings], max_errors)
-    return CheckedFile(mapped, verdict, tuple(findings), tuple(results))
+    findings = first_of_each([*of_file, *broken, *repeat_findings], schema, max_errors)
+    return CheckedFile(mapped, schema, verdict, tuple(findings), tuple(results))
 
 
-def _first_of_each(findings: Iterable[LocatedError], most: int) -> list[LocatedError]:
+def with_conflicts(verdict: Verdict, count: int) -> Verdict:
+    """A verdict on a file of which so many rows say otherwise than what counts already."""
+    before = verdict.codes.get("conflict-with-ledger", 0)
+    others = {code: n for code, n in verdict.codes.items() if code != "conflict-with-ledger"}
+    return replace(
+        verdict,
+        passed=verdict.passed and not count,
+        error_count=verdict.error_count - before + count,
+        codes=others | ({"conflict-with-ledger": count} if count else {}),
+    )
+
+
+def first_of_each(
+    findings: Iterable[LocatedError], schema: EventSchema, most: int
+) -> list[LocatedError]:
     """By line, at most `most` errors and as many warnings: neither may crowd out the other."""
     ordered = sorted(findings, key=lambda one: one.line or 0)
-    errors = [one for one in ordered if not CODES[one.code].warning][:most]
-    warnings = [one for one in ordered if CODES[one.code].warning][:most]
+    errors = [one for one in ordered if not is_warning(one.code, schema)][:most]
+    warnings = [one for one in ordered if is_warning(one.code, schema)][:most]
     return sorted([*errors, *warnings], key=lambda one: one.line or 0)
 
 

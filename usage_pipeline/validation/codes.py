@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from usage_pipeline.schema import EventSchema
+
 #: Which check on `mapped_events` a code belongs to.
 Check = Literal["structure", "mapping", "values", "timestamps", "duplicates"]
 
@@ -230,15 +232,21 @@ _CATALOGUE = [
         "duplicate-in-file",
         "duplicates",
         "The same event again in the same file",
-        "Nothing need be done; the first one counts.",
+        "Nothing need be done; on_duplicate in the schema says which one counts.",
         warning=True,
     ),
     ErrorCode(
         "conflict-in-file",
         "duplicates",
         "The same event with other content in the same file",
-        "Find out which line is right; the first one counts.",
+        "Find out which line is right; on_duplicate in the schema says which one counts.",
         warning=True,
+    ),
+    ErrorCode(
+        "conflict-with-ledger",
+        "duplicates",
+        "An event that counts already, with other content",
+        "Find out which file is right: correct this one, or void the other upload first.",
     ),
 ]
 
@@ -251,3 +259,9 @@ def check_of(code: str, field_type: str | None = None) -> Check:
     if code == "precision-loss" and field_type == "timestamp":
         return "timestamps"
     return CODES[code].check
+
+
+def is_warning(code: str, schema: EventSchema) -> bool:
+    """Whether a finding fails nothing under the rules of a schema."""
+    refused = schema.policy == "refuse" and code == "conflict-in-file"
+    return CODES[code].warning and not refused

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from usage_pipeline.reading import LocatedError, clip
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.schema.rules import Rule
-from usage_pipeline.validation.codes import CODES
+from usage_pipeline.schema.winners import differs, repeated, same_event
+from usage_pipeline.validation.codes import CODES, is_warning
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.sql import column_list, quoted
 
 ERROR_FILE = pa.schema(
     [
@@ -71,41 +71,34 @@ def broken_rules(
 def repeated_events(
     connection: Connection, frame: str, schema: EventSchema, limit: int
 ) -> tuple[dict[str, int], list[LocatedError]]:
-    """Valid rows whose event stands on an earlier line of the file: {code: count}, and samples.
+    """Valid rows that lose to another line of the file: {code: count}, and samples.
 
     A repeat with the same content is a `duplicate-in-file`, with other content a
     `conflict-in-file`.
     """
     if schema.every_line_counts:
         return {}, []
-    key = column_list(schema.key_fields)
-    on_key = " AND ".join(
-        f"again.{quoted(name)} IS NOT DISTINCT FROM first.{quoted(name)}"
-        for name in schema.key_fields
-    )
-    differs = " OR ".join(
-        f"again.{quoted(name)} IS DISTINCT FROM original.{quoted(name)}" for name in schema.fields
-    )
     # Grouping finds the few keys that repeat; only they are joined back to their lines.
     repeats = f"""
-        WITH first AS (SELECT {key}, min(line) AS line FROM {frame} WHERE valid
-                       GROUP BY {key} HAVING count(*) > 1)
-        SELECT again.line AS line, first.line AS first_line,
-               CASE WHEN {differs} THEN 'conflict-in-file' ELSE 'duplicate-in-file' END AS code
-        FROM first
-        JOIN {frame} AS again ON again.valid AND again.line > first.line AND {on_key}
-        JOIN {frame} AS original ON original.line = first.line"""
+        WITH best AS ({repeated(schema, f"(SELECT * FROM {frame} WHERE valid)")})
+        SELECT again.line AS line, best.line AS best_line,
+               CASE WHEN {differs(schema, "again", "winner")}
+                    THEN 'conflict-in-file' ELSE 'duplicate-in-file' END AS code
+        FROM best
+        JOIN {frame} AS again ON again.valid AND again.line <> best.line
+                             AND {same_event(schema, "again", "best")}
+        JOIN {frame} AS winner ON winner.line = best.line"""
     total = connection.execute(f"SELECT code, count(*) FROM ({repeats}) GROUP BY code").fetchall()
     if not total:
         return {}, []
     rows = connection.execute(f"{repeats} ORDER BY again.line LIMIT {limit}").fetchall()
     return dict(total), [
-        LocatedError(code, f"{CODES[code].title}: line {first}. {CODES[code].advice}", line=line)
-        for line, first, code in rows
+        LocatedError(code, f"{CODES[code].title}: line {best}. {CODES[code].advice}", line=line)
+        for line, best, code in rows
     ]
 
 
-def write_error_file(findings: Sequence[LocatedError], path: Path) -> None:
+def write_error_file(findings: Sequence[LocatedError], schema: EventSchema, path: Path) -> None:
     """Write findings as Parquet, columns as in `ERROR_FILE`."""
     table = pa.table(
         {
@@ -113,7 +106,7 @@ def write_error_file(findings: Sequence[LocatedError], path: Path) -> None:
             for name in ERROR_FILE.names
             if name != "warning"
         }
-        | {"warning": [CODES[finding.code].warning for finding in findings]},
+        | {"warning": [is_warning(finding.code, schema) for finding in findings]},
         schema=ERROR_FILE,
     )
     pq.write_table(table, path)

@@ -34,10 +34,10 @@ class Warehouse:
     folder: DataFolder
 
     @contextmanager
-    def open(self) -> Iterator[Connection]:
+    def open(self, *folders: Path) -> Iterator[Connection]:
         """A connection that nobody else has at the same time.
 
-        It reads files of the archive and nothing else from outside.
+        It reads files of the archive, reads and writes in `folders`, and sees nothing else outside.
 
         Raises:
             WarehouseBusy: somebody else held it for longer than we wait.
@@ -48,7 +48,7 @@ class Warehouse:
         with warehouse_lock(database), _spill_folder(self.folder) as spill:
             connection = _connect_patiently(database)
             try:
-                _configure(connection, spill, [self.folder.uploads], WAREHOUSE_MEMORY)
+                _configure(connection, spill, [self.folder.uploads, *folders], WAREHOUSE_MEMORY)
                 yield connection
             finally:
                 connection.close()

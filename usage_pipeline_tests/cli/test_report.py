@@ -170,7 +170,7 @@ class TestTerminal:
             color_system="standard" if colour else None,
             no_color=not colour,
         )
-        print_located(console, [error], file, match_file(file, schema), schema.csv)
+        print_located(console, [error], file, match_file(file, schema), schema)
         assert isinstance(console.file, io.StringIO)
         return console.file.getvalue()
 

@@ -10,6 +10,7 @@ import pytest
 from usage_pipeline.flow import Flow
 from usage_pipeline.ledger import LedgerShapeChanged
 from usage_pipeline.register import Upload
+from usage_pipeline.register.decisions import Decisions
 from usage_pipeline_tests.workplace import Workplace
 
 ROW = "e1,acme,2024-10-01T10:00:00Z,10,1.5,us-east"
@@ -23,7 +24,7 @@ def confirmed(flow: Flow, *files: Path) -> list[Upload]:
 
 def ingest(flow: Flow, uploads: list[Upload]) -> None:
     with flow.warehouse.open() as connection:
-        list(flow.ingest(connection, uploads))
+        list(flow.settle(connection, uploads))
 
 
 def test_a_crash_before_the_commit_leaves_nothing_and_the_next_run_heals(
@@ -32,11 +33,11 @@ def test_a_crash_before_the_commit_leaves_nothing_and_the_next_run_heals(
     flow = work.flow()
     uploads = confirmed(flow, work.api_file("a.csv", ROW))
 
-    def crash(*_: Any) -> None:
+    def crash(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("usage_pipeline.flow.mark_windows", crash)
+        patched.setattr(Decisions, "committing", crash)
         with pytest.raises(KeyboardInterrupt):
             ingest(flow, uploads)
     assert work.listing("events", "--schema", "api_usage") == []
@@ -52,11 +53,11 @@ def test_a_crash_after_the_commit_is_repaired_from_the_warehouse(
     flow = work.flow()
     uploads = confirmed(flow, work.api_file("a.csv", ROW))
 
-    def crash(*_: Any) -> None:
+    def crash(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(flow.register), "ingested", crash)
+        patched.setattr(Decisions, "followed", crash)
         with pytest.raises(KeyboardInterrupt):
             ingest(flow, uploads)
     assert work.upload(uploads[0].upload).state == "confirmed"
@@ -75,7 +76,7 @@ def test_rows_that_count_are_not_judged_by_a_newer_schema_after_a_crash(
     file = work.api_file("a.csv", ROW)
     uploads = confirmed(flow, file)
     with monkeypatch.context() as patched:
-        patched.setattr(type(flow.register), "ingested", lambda *_: 1 / 0)
+        patched.setattr(Decisions, "followed", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             ingest(flow, uploads)
     yaml = (work.defs / "api_usage" / "defs.yaml").read_text()
@@ -152,7 +153,7 @@ def test_a_frame_of_other_types_is_never_converted_into_the_table(work: Workplac
     work.describe("api_usage", yaml)
     flow = work.flow()
     with flow.warehouse.open() as connection:
-        [(upload, why)] = flow.ingest(connection, stopped)
+        [(upload, why)] = flow.settle(connection, stopped)
     assert isinstance(why, LedgerShapeChanged)
     assert "api_call_count was read as DECIMAL(38,18) and is now BIGINT" in str(why)
     # It stops no other, and is checked again, by today's rules, when the next file comes.

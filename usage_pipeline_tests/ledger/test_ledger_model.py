@@ -60,7 +60,7 @@ def take_in(flow: Flow, folder: Path, text: str, name: str) -> None:
     receipts = flow.receive([file], by="a test")
     found = [upload for upload, _ in flow.check([receipt.upload for receipt in receipts])]
     with flow.warehouse.open() as connection:
-        list(flow.ingest(connection, found))
+        list(flow.settle(connection, found))
         list(flow.refresh(connection))
 
 

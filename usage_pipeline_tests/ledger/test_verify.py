@@ -36,7 +36,7 @@ def upload(work: Workplace) -> str:
             "rows equal their files",
         ),
         ("DELETE FROM api_usage.displaced", "lines add up"),
-        ("DELETE FROM pipeline.uploads", "register"),
+        ("DELETE FROM pipeline.places", "register"),
     ],
 )
 def test_a_planted_fault_is_found(

@@ -54,11 +54,11 @@ def ingest_only(work: Workplace, name: str, day: int) -> None:
     flow.open_ledger()
     list(flow.check(flow.register.uploads("api_usage", ["received"])))
     with flow.warehouse.open() as connection:
-        list(flow.ingest(connection, []))
+        list(flow.settle(connection, []))
 
 
 def mark_stale(work: Workplace, *days: int) -> None:
-    work.register.mark_stale("api_usage", {"api_calls": [day(number) for number in days]})
+    work.register.windows.mark("api_usage", {"api_calls": [day(number) for number in days]})
 
 
 def change_metric(work: Workplace, before: str, after: str) -> None:
@@ -86,7 +86,7 @@ class TestNothingToDo:
     def test_what_is_stale_for_another_schema_is_its_own(
         self, work: Workplace, instance: dg.DagsterInstance
     ) -> None:
-        work.register.mark_stale("focus_usage", {"charges": [day(1)]})
+        work.register.windows.mark("focus_usage", {"charges": [day(1)]})
         assert words(instance, STALE) == IN_STEP
 
     def test_looking_opens_no_warehouse(
@@ -116,7 +116,7 @@ class TestStaleWindows:
     ) -> None:
         ingest_only(work, "a.csv", 1)
         execute(work, instance, asked(instance, STALE)[0], REFRESH)
-        assert work.register.stale("api_usage") == {}
+        assert work.register.windows.stale("api_usage") == {}
         assert words(instance, STALE) == IN_STEP
 
     def test_the_windows_show_up_as_materialized(
@@ -200,11 +200,11 @@ class TestFailures:
         self, work: Workplace, instance: dg.DagsterInstance
     ) -> None:
         ingest_only(work, "a.csv", 1)
-        windows = work.register.stale("api_usage")
+        windows = work.register.windows.stale("api_usage")
         for _ in range(2):
             launch(instance, asked(instance, STALE)[0], FAILURE, REFRESH)
         assert execute(work, instance, asked(instance, STALE)[0], REFRESH)
-        work.register.mark_stale("api_usage", windows)
+        work.register.windows.mark("api_usage", windows)
         launch(instance, asked(instance, STALE)[0], FAILURE, REFRESH)
         assert len(asked(instance, STALE)) == 1
 

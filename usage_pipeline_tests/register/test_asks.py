@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from usage_pipeline.register import Register, Upload, Verdict
+from usage_pipeline.register import Register, Upload
 from usage_pipeline.register.states import STATES, State
 from usage_pipeline_tests.memory import memory_folder
+from usage_pipeline_tests.register import lives
+from usage_pipeline_tests.register.lives import followed, verdict
 
 NOW = datetime(2024, 10, 31, 12, tzinfo=UTC)
-COUNTS = {"ingested": 3, "duplicates": 0, "superseded": 0}
 
 
 @pytest.fixture
@@ -47,21 +48,8 @@ def dropped(
     ).upload
 
 
-def verdict(*, passed: bool = True) -> Verdict:
-    return Verdict("v1", passed, 3, 3 if passed else 2, 0 if passed else 1, 1 - passed, 0, 0)
-
-
 def brought_to(register: Register, state: State) -> Upload:
-    found = dropped(register)
-    if state == "received":
-        return found
-    found = register.judge(found, verdict(passed=state != "failed"))
-    if state in ("failed", "passed"):
-        return found
-    if state == "refused":
-        return register.decide(found, "refuse", "rita", "no", "v1")[0]
-    found = register.decide(found, "confirm", "rita", None, "v1")[0]
-    return found if state == "confirmed" else register.ingested(found, 1, COUNTS)
+    return lives.brought_to(register, dropped(register), state)
 
 
 def due(register: Register) -> list[tuple[str, int]]:
@@ -191,7 +179,7 @@ class TestGivingUp:
 
     def test_rows_that_come_in_after_all_leave_nothing_given_up(self, register: Register) -> None:
         found = self.give_up(register, brought_to(register, "confirmed"))
-        register.ingested(found, 1, COUNTS)
+        followed(register, found)
         assert register.asks.given_up("s", found.upload) is None
 
 

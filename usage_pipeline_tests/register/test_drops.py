@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from usage_pipeline.register import Register, Upload, Verdict
+from usage_pipeline.register import Register, Upload
 from usage_pipeline.register.states import STATES, Action, State
 from usage_pipeline_tests.memory import memory_folder
+from usage_pipeline_tests.register.lives import brought_to, followed, verdict
 
 NOW = datetime(2024, 10, 31, 12, tzinfo=UTC)
-COUNTS = {"ingested": 3, "duplicates": 0, "superseded": 0}
 
 
 @pytest.fixture
@@ -35,21 +35,9 @@ def handed_in(register: Register, name: str = "a.csv", content: str = "A") -> Up
     return register.receive(upload, content, "usage-pipeline ingest").upload
 
 
-def verdict(*, passed: bool = True) -> Verdict:
-    return Verdict("v1", passed, 3, 3 if passed else 2, 0 if passed else 1, 1 - passed, 0, 0)
-
-
 def settle(register: Register, upload: Upload, state: State = "ingested") -> Upload:
     """Have an upload come to a state."""
-    if state == "received":
-        return upload
-    upload = register.judge(upload, verdict(passed=state != "failed"))
-    if state in ("failed", "passed"):
-        return upload
-    if state == "refused":
-        return register.decide(upload, "refuse", "rita", "no", "v1")[0]
-    upload = register.decide(upload, "confirm", "rita", None, "v1")[0]
-    return upload if state == "confirmed" else register.ingested(upload, 1, COUNTS)
+    return brought_to(register, upload, state)
 
 
 def untold(register: Register) -> list[str]:
@@ -107,7 +95,7 @@ class TestUntold:
         self, register: Register, state: State
     ) -> None:
         settle(register, dropped(register), state)
-        settled = state in ("failed", "passed", "ingested", "refused")
+        settled = state in ("failed", "passed", "ingested", "refused", "voided")
         assert untold(register) == (["a.csv"] if settled else [])
 
     def test_what_is_told_is_told_once(self, register: Register) -> None:
@@ -161,9 +149,9 @@ class TestNews:
     def test_every_decision_is_news(self, register: Register, state: State, action: Action) -> None:
         upload = settle(register, dropped(register), state)
         tell(register)
-        upload = register.decide(upload, action, "rita", "why", "v1")[0]
+        upload = register.decide(upload, action, "rita", "why", "v1")
         if action == "confirm":
-            register.ingested(upload, 1, COUNTS)
+            followed(register, upload)
         assert untold(register) == ["a.csv"]
 
     def test_a_new_check_is_news(self, register: Register) -> None:
@@ -188,7 +176,7 @@ class TestNews:
     def test_saying_twice_that_rows_are_in_is_no_news(self, register: Register) -> None:
         upload = settle(register, dropped(register))
         tell(register)
-        register.ingested(upload, 1, COUNTS)
+        followed(register, upload)
         assert untold(register) == []
 
     def test_what_changes_between_reading_and_telling_is_told_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
@@ -9,20 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from usage_pipeline.register import Register, State, UnknownUpload, Upload, Verdict, WrongState
+from usage_pipeline.register import Register, State, UnknownUpload, Upload, WrongState
 from usage_pipeline.register.states import STATES, STEPS, Action
+from usage_pipeline_tests.register.lives import COUNTS, brought_to, followed, verdict
 
 NOW = datetime(2024, 10, 31, 12, tzinfo=UTC)
 
 
 def upload(key: str = "a.csv-0123", schema: str = "api_usage") -> Upload:
     return Upload(schema, key, "a.csv", "0123", 5, "received", NOW)
-
-
-def verdict(*, passed: bool = True, version: str = "v1") -> Verdict:
-    return Verdict(
-        version, passed, 3, 3 if passed else 2, 0 if passed else 1, 0 if passed else 1, 0, 0
-    )
 
 
 @pytest.fixture
@@ -32,28 +28,18 @@ def register(tmp_path: Path) -> Register:
 
 def in_state(register: Register, state: State) -> Upload:
     """An upload that has come to be in that state."""
-    found = register.receive(upload(), "identity", "ops").upload
-    if state == "received":
-        return found
-    found = register.judge(found, verdict(passed=state != "failed"))
-    if state in ("failed", "passed"):
-        return found
-    if state == "refused":
-        return register.decide(found, "refuse", "rita", "no", "v1")[0]
-    found, _ = register.decide(found, "confirm", "rita", None, "v1")
-    if state == "confirmed":
-        return found
-    return register.ingested(found, 1, {"ingested": 3, "duplicates": 0, "superseded": 0})
+    return brought_to(register, register.receive(upload(), "identity", "ops").upload, state)
 
 
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("action", ["confirm", "refuse", "reopen"])
+@pytest.mark.parametrize("action", ["confirm", "refuse", "reopen", "void", "restore"])
 def test_a_person_can_only_take_steps_that_follow(
     register: Register, state: State, action: Action
 ) -> None:
     found = in_state(register, state)
     if state in STEPS[action][0]:
-        assert register.decide(found, action, "rita", "why", "v1")[0].state == STEPS[action][1]
+        then = "ingested" if (action, state) == ("confirm", "ingested") else STEPS[action][1]
+        assert register.decide(found, action, "rita", "why", "v1").state == then
     else:
         with pytest.raises(WrongState, match=f"Cannot {action} .*: it is {state}"):
             register.decide(found, action, "rita", "why", "v1")
@@ -69,6 +55,7 @@ def test_a_person_can_only_take_steps_that_follow(
         ("confirmed", "repeat", "confirmed"),
         ("ingested", "repeat", "ingested"),
         ("refused", "answered", "refused"),
+        ("voided", "answered", "voided"),
     ],
 )
 def test_what_the_same_bytes_again_mean_depends_on_the_state(
@@ -79,7 +66,7 @@ def test_what_the_same_bytes_again_mean_depends_on_the_state(
     assert (receipt.outcome, receipt.upload.state) == (outcome, then)
 
 
-@pytest.mark.parametrize("state", ["ingested", "refused"])
+@pytest.mark.parametrize("state", ["ingested", "refused", "voided"])
 @pytest.mark.parametrize("passed", [True, False])
 def test_a_new_check_never_undoes_what_was_decided(
     register: Register, state: State, passed: bool
@@ -99,15 +86,15 @@ def test_a_confirmation_is_for_one_schema_version(register: Register) -> None:
 def test_a_standing_confirmation_is_part_of_the_verdict(register: Register) -> None:
     found = register.receive(upload(), "identity", "ops").upload
     assert register.judge(found, verdict(), confirmed_by="automatic").state == "confirmed"
-    entry = register.confirmation(found)
-    assert entry is not None
-    assert (entry.by, entry.schema_version) == ("automatic", "v1")
+    [decision] = register.decisions.due("api_usage")
+    assert (decision.active, decision.schema_version) == (True, "v1")
+    assert register.history(found)[-1].by == "automatic"
 
 
 def test_nothing_is_confirmed_that_failed(register: Register) -> None:
     found = register.receive(upload(), "identity", "ops").upload
     assert register.judge(found, verdict(passed=False), confirmed_by="automatic").state == "failed"
-    assert register.confirmation(found) is None
+    assert register.decisions.due("api_usage") == []
 
 
 def test_history_says_who_did_what_when_and_why(register: Register) -> None:
@@ -131,14 +118,14 @@ def test_one_key_in_two_schemas_needs_the_schema(register: Register) -> None:
 
 def test_stale_windows_stay_until_they_are_computed(register: Register) -> None:
     hours = [NOW + timedelta(hours=n) for n in range(1200)]
-    register.mark_stale("s", {"m": hours, "other": [NOW]})
-    register.mark_stale("s", {"m": hours})
-    assert register.stale("s")["m"] == hours
-    register.clear_stale("s", "m", hours[1:])
-    assert register.stale("s") == {"m": [NOW], "other": [NOW]}
-    register.clear_stale("s", "m", None)
-    assert register.stale("s") == {"other": [NOW]}
-    assert register.stale("another schema") == {}
+    register.windows.mark("s", {"m": hours, "other": [NOW]})
+    register.windows.mark("s", {"m": hours})
+    assert register.windows.stale("s")["m"] == hours
+    register.windows.clear("s", "m", hours[1:])
+    assert register.windows.stale("s") == {"m": [NOW], "other": [NOW]}
+    register.windows.clear("s", "m", None)
+    assert register.windows.stale("s") == {"other": [NOW]}
+    assert register.windows.stale("another schema") == {}
 
 
 def _receive(url: str, number: int) -> str:
@@ -153,3 +140,113 @@ def test_of_many_processes_with_the_same_bytes_one_makes_the_upload(tmp_path: Pa
         outcomes = list(pool.map(_receive, [url] * 8, range(8)))
     assert sorted(outcomes) == ["again"] * 7 + ["new"]
     assert len(Register(url).uploads()) == 1
+
+
+class TestDecisions:
+    def due(self, register: Register) -> list[tuple[str, bool]]:
+        return [(one.upload.state, one.active) for one in register.decisions.due("api_usage")]
+
+    def test_a_void_is_due_until_the_ledger_has_followed(self, register: Register) -> None:
+        found = in_state(register, "ingested")
+        assert self.due(register) == []
+        register.decide(found, "void", "rita", "wrong", "v1")
+        assert self.due(register) == [("voided", False)]
+        followed(register, found)
+        assert self.due(register) == []
+
+    def test_what_comes_back_is_confirmed_until_its_rows_are_in(self, register: Register) -> None:
+        found = register.decide(in_state(register, "voided"), "restore", "rita", "right", "v1")
+        assert self.due(register) == [("confirmed", True)]
+        assert followed(register, found).state == "ingested"
+
+    def test_several_are_voided_together_or_not_at_all(self, register: Register) -> None:
+        found = in_state(register, "ingested")
+        other = register.receive(upload("b.csv-4567"), "other", "ops").upload
+        with pytest.raises(WrongState, match="Cannot void"):
+            register.decide_all([(found, "v1"), (other, "v1")], "void", "rita", "wrong")
+        assert register.find(found.upload).state == "ingested"
+        assert len(register.history(found)) == 4
+
+    def test_a_newer_reading_that_passes_is_confirmed_and_the_old_one_counts_on(
+        self, register: Register
+    ) -> None:
+        found = in_state(register, "ingested")
+        now = register.judge(found, verdict(version="v2"), confirmed_by="automatic")
+        assert (now.state, now.schema_version) == ("ingested", "v1")
+        [decision] = register.decisions.due("api_usage")
+        assert (decision.active, decision.schema_version) == (True, "v2")
+        assert followed(register, now).schema_version == "v2"
+
+    @pytest.mark.parametrize(
+        ("passed", "version", "by"),
+        [(False, "v2", "automatic"), (True, "v1", "automatic"), (True, "v2", None)],
+    )
+    def test_one_that_fails_is_the_same_or_waits_for_a_person_changes_nothing(
+        self, register: Register, passed: bool, version: str, by: str | None
+    ) -> None:
+        found = in_state(register, "ingested")
+        register.judge(found, verdict(passed=passed, version=version), confirmed_by=by)
+        assert self.due(register) == []
+        assert register.find(found.upload) == found
+
+    def test_a_voided_upload_is_never_brought_back_by_a_check(self, register: Register) -> None:
+        found = in_state(register, "voided")
+        register.judge(found, verdict(version="v2"), confirmed_by="automatic")
+        assert self.due(register) == []
+
+    def test_what_was_decided_meanwhile_keeps_the_ledger_from_committing(
+        self, register: Register
+    ) -> None:
+        found = in_state(register, "confirmed")
+        assert found.decision is not None
+        register.judge(found, verdict(passed=False, version="v2"))
+        windows = {"m": [NOW]}
+        assert not register.decisions.committing(
+            found.upload, "api_usage", found.decision, 1, windows
+        )
+        assert register.windows.stale("api_usage") == {}
+
+    def test_from_the_commit_on_no_check_takes_an_upload_back(self, register: Register) -> None:
+        found = in_state(register, "confirmed")
+        assert found.decision is not None
+        assert register.decisions.committing(found.upload, "api_usage", found.decision, 1, {})
+        assert register.judge(found, verdict(passed=False, version="v2")).state == "confirmed"
+
+    def test_a_commit_that_was_overtaken_leaves_the_later_decision_due(
+        self, register: Register
+    ) -> None:
+        found = in_state(register, "ingested")
+        [first] = register.decisions.due("api_usage", [found.upload])
+        register.decide(found, "void", "rita", "wrong", "v1")
+        register.decisions.followed(
+            found.upload, "api_usage", first.id, 1, "v1", active=True, counts=COUNTS
+        )
+        assert self.due(register) == [("voided", False)]
+
+    @pytest.mark.parametrize(
+        ("state", "step", "then"),
+        [
+            ("passed", "confirm", "failed"),
+            ("voided", "restore", "voided"),
+            ("ingested", "confirm", "ingested"),
+        ],
+    )
+    def test_what_the_ledger_refuses_stays_as_it_was(
+        self, register: Register, state: State, step: Action, then: State
+    ) -> None:
+        found = register.decide(in_state(register, state), step, "rita", "why", "v1")
+        [decision] = register.decisions.due("api_usage")
+        assert register.decisions.conflict(decision, "line 2", None).state == then
+        assert self.due(register) == []
+        assert register.history(found)[-1].action == "conflict"
+
+
+def test_a_register_of_the_first_release_knows_what_the_ledger_followed(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'register.sqlite'}"
+    register = Register(url)
+    found = in_state(register, "ingested")
+    with sqlite3.connect(tmp_path / "register.sqlite") as old:
+        for column in ("decision", "followed"):
+            old.execute(f"ALTER TABLE uploads DROP COLUMN {column}")
+    old.close()
+    assert Register(url).find(found.upload) == found

@@ -1,0 +1,231 @@
+"""Commands on what counts: the undo, why a row counts or not, and the ledger anew."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from usage_pipeline.audit import Reason, explain, lost_rows
+from usage_pipeline.cli.common import (
+    By,
+    FormatOption,
+    RequiredSchema,
+    SchemaOption,
+    Uploads,
+    WhyOption,
+    flow_of,
+    register,
+    remark,
+    remarks,
+    said,
+    schema_named,
+)
+from usage_pipeline.cli.intake_commands import INGEST_COLUMNS, upload_row
+from usage_pipeline.cli.output import Format, show, text
+from usage_pipeline.cli.problems import MACHINE, REFUSED, WrongUse
+from usage_pipeline.data_folder import DataFolder
+from usage_pipeline.export import export_tables
+from usage_pipeline.flow import Flow
+from usage_pipeline.ledger.rivals import Rival
+from usage_pipeline.rebuild import rebuild as build_anew
+from usage_pipeline.register import Upload
+from usage_pipeline.register.states import Action
+from usage_pipeline.schema import load_schemas
+
+Several = Annotated[
+    list[str], typer.Argument(help="Uploads, as `uploads` lists them.", show_default=False)
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (void, restore, duplicates):
+        app.command()(command)
+    app.command(name="explain")(explain_event)
+    app.command()(rebuild)
+    app.command()(export)
+
+
+def void(
+    uploads: Several,
+    by: By,
+    reason: WhyOption,
+    schema: SchemaOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Take whole uploads back out: what they had displaced counts again. `restore` undoes it."""
+    _take_back("void", uploads, by, reason, schema, form)
+
+
+def restore(
+    uploads: Several,
+    by: By,
+    reason: WhyOption,
+    schema: SchemaOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Bring voided uploads back to their places, as if they had never been out."""
+    _take_back("restore", uploads, by, reason, schema, form)
+
+
+def duplicates(
+    upload: Uploads, schema: SchemaOption = None, form: FormatOption = Format.table
+) -> None:
+    """List the rows of an upload that do not count: to which row they lost, and what differs."""
+    found = register().find(upload, schema)
+    flow = flow_of(found)
+    columns = ["line", *flow.schema.key_fields, "lost_as", "to_upload", "to_line", "differing"]
+    counted: Counter[str] = Counter()
+
+    def rows(rivals: Iterator[Rival]) -> Iterator[dict[str, Any]]:
+        for rival in rivals:
+            row = _lost_row(rival, form)
+            counted[row["lost_as"]] += 1
+            yield row
+
+    with lost_rows(flow, found) as rivals:
+        listed = list(rows(rivals)) if form is Format.table else rows(rivals)
+        show(listed, columns, form, "Every valid row counts.")
+    if counted:
+        would = "" if found.state == "ingested" else " if its rows went in now"
+        counts = f"duplicates: {counted['duplicate']}, conflicts: {counted['conflict']}"
+        remark(f"Rows that do not count{would}: {counts}.")
+
+
+def explain_event(
+    schema: RequiredSchema,
+    key: Annotated[
+        list[str],
+        typer.Argument(
+            help="The values of the event key, in its order; '' for one that is missing.",
+            show_default=False,
+        ),
+    ],
+    form: FormatOption = Format.table,
+) -> None:
+    """Say why an event counts or not: every upload and line it came in, and which one won."""
+    flow = Flow(schema_named(schema), DataFolder.current())
+    reasons = explain(flow, key)
+    columns = ["upload", "line", "state", "counts", "why", "differing"]
+    if form is Format.csv:
+        columns += [name for name in flow.schema.fields if name not in columns]
+    rows = [_reason_row(one, form) for one in reasons]
+    show(rows, columns, form, "No upload has this event.")
+
+
+def rebuild(schema: RequiredSchema, form: FormatOption = Format.table) -> None:
+    """Build the tables of a schema anew from the archive; needed when the YAML changed key, policy
+    or types under rows that are in. Exit 1, and nothing changed, where an upload does not fit.
+    """
+    from usage_pipeline.orchestration.instance import open_instance
+    from usage_pipeline.orchestration.local_runs import run_settle
+
+    flow = Flow(schema_named(schema), DataFolder.current())
+    with remarks.status("Rebuilding…"):
+        built = build_anew(flow)
+        with open_instance(flow.folder) as instance:
+            report = run_settle(instance, flow.folder, flow.schema, [])
+    columns = ("schema", "uploads", "read_again", "ingested", "displaced")
+    show([{"schema": schema} | asdict(built)], columns, form, "")
+    _fail_on(report.problems)
+
+
+def export(
+    to: Annotated[Path, typer.Option("--to", help="A folder; files in it are replaced.")],
+    schema: SchemaOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Write the tables as Parquet, for readers who must not hold the database."""
+    schemas = [schema_named(schema)] if schema else list(load_schemas().values())
+    if to.exists() and not to.is_dir():
+        raise WrongUse(f"{to} is not a folder")
+    to.mkdir(parents=True, exist_ok=True)
+    with remarks.status("Exporting…"):
+        written = list(export_tables(DataFolder.current(), schemas, to.resolve()))
+    rows = [asdict(one) | {"file": str(one.file)} for one in written]
+    columns = ("schema", "table", "rows", "stale", "file")
+    show(rows, columns, form, "Nothing has been ingested yet.")
+    for one in written:
+        if one.stale:
+            remark(f"{one.schema}.{one.table}: {one.stale} windows wait to be computed.", "yellow")
+
+
+def _take_back(
+    action: Action, names: list[str], by: str, reason: str, schema: str | None, form: Format
+) -> None:
+    from usage_pipeline.orchestration.instance import open_instance
+    from usage_pipeline.orchestration.local_runs import run_settle
+
+    said(by, "--by")
+    said(reason, "--reason")
+    store = register()
+    found = [store.find(name, schema) for name in dict.fromkeys(names)]
+    by_schema: dict[str, list[Upload]] = {}
+    for upload in found:
+        by_schema.setdefault(upload.schema, []).append(upload)
+    flows = {name: flow_of(uploads[0]) for name, uploads in by_schema.items()}
+    for flow in flows.values():
+        flow.open_ledger()
+    # All of them or none, also across schemas.
+    chosen = [(store.find(one.upload, one.schema), one.schema_version) for one in found]
+    store.decide_all(chosen, action, by, reason)
+    problems: list[str] = []
+    with open_instance(DataFolder.current()) as instance, remarks.status("Working…"):
+        for name, uploads in by_schema.items():
+            flow = flows[name]
+            keys = [upload.upload for upload in uploads]
+            report = run_settle(instance, flow.folder, flow.schema, keys)
+            problems += report.problems
+    now = [store.find(one.upload, one.schema) for one in found]
+    show([upload_row(one, INGEST_COLUMNS) for one in now], INGEST_COLUMNS, form, "")
+    _fail_on(problems)
+    wanted = "voided" if action == "void" else "ingested"
+    for one in now:
+        if one.state != wanted:
+            remark(f"{one.upload} is still {one.state}: {store.history(one)[-1].note}", "red")
+    if any(one.state != wanted for one in now):
+        raise typer.Exit(REFUSED)
+
+
+def _fail_on(problems: tuple[str, ...] | list[str]) -> None:
+    for problem in problems:
+        remark(problem, style="red")
+    if problems:
+        raise typer.Exit(MACHINE)
+
+
+def _lost_row(rival: Rival, form: Format) -> dict[str, Any]:
+    return {
+        "line": rival.line,
+        **rival.key,
+        "lost_as": "conflict" if rival.conflict else "duplicate",
+        "to_upload": rival.other_upload,
+        "to_line": rival.other_line,
+        "differing": _differing(rival.differing, form),
+    }
+
+
+def _reason_row(reason: Reason, form: Format) -> dict[str, Any]:
+    one = reason.occurrence
+    return {
+        "upload": one.upload,
+        "line": one.line,
+        "state": reason.upload.state,
+        "counts": one.counts,
+        "why": reason.why,
+        "differing": _differing(reason.differing, form),
+        **({} if form is Format.table else one.fields),
+    }
+
+
+def _differing(differing: dict[str, tuple[Any, Any]], form: Format) -> Any:
+    """For programs, {field: [here, there]}; for people, in words."""
+    if form is not Format.table:
+        return {field: list(values) for field, values in differing.items()}
+    return "; ".join(
+        f"{field}: {text(here)}, there {text(there)}" for field, (here, there) in differing.items()
+    )

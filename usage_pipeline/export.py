@@ -1,0 +1,87 @@
+"""Parquet of the tables, for readers who must not hold the database."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from usage_pipeline.data_folder import DataFolder
+from usage_pipeline.ledger.tables import displaced_table, fields_of, has_ledger, ingestion_table
+from usage_pipeline.metering.tables import has_values, metric_table
+from usage_pipeline.register import Register
+from usage_pipeline.schema import EventSchema
+from usage_pipeline.warehouse import Warehouse
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.sql import literal
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One table, written to a file. stale: metric windows in it that wait to be computed."""
+
+    schema: str
+    table: str
+    rows: int
+    file: Path
+    stale: int = 0
+
+
+def export_tables(
+    folder: DataFolder, schemas: Iterable[EventSchema], to: Path
+) -> Iterator[Exported]:
+    """Write `<schema>/ingestion_table.parquet`, `displaced.parquet`, `uploads.parquet` and one file
+    per metric below `to`, all from the same moment.
+
+    A file takes the place of the last one in one step: who reads that one reads on undisturbed.
+    """
+    stale = Register(folder.register_url).windows
+    # Beside their places, so that giving them their names is a rename.
+    work = Path(tempfile.mkdtemp(prefix=".export-", dir=to))
+    try:
+        written = []
+        with Warehouse(folder).open(to) as connection:
+            for schema in schemas:
+                waiting = stale.stale(schema.name)
+                for table, query in _queries(connection, schema):
+                    file = work / f"{schema.name}-{table}.parquet"
+                    rows = _write(connection, query, file)
+                    target = to / schema.name / f"{table}.parquet"
+                    count = len(waiting.get(table, ()))
+                    written.append((file, Exported(schema.name, table, rows, target, count)))
+        for file, exported in written:
+            exported.file.parent.mkdir(exist_ok=True)
+            file.replace(exported.file)
+            yield exported
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write(connection: Connection, query: str, file: Path) -> int:
+    copied = connection.execute(
+        f"COPY ({query}) TO {literal(str(file))} (FORMAT parquet, COMPRESSION zstd)"
+    )
+    return int(copied.fetchall()[0][0])
+
+
+def _queries(connection: Connection, schema: EventSchema) -> Iterator[tuple[str, str]]:
+    """{table: query} of what the schema has."""
+    if not has_ledger(connection, schema):
+        return
+    mine = f"SELECT * EXCLUDE (schema) FROM pipeline.places WHERE schema = {literal(schema.name)}"
+    for name, table in (
+        ("ingestion_table", ingestion_table(schema)),
+        ("displaced", displaced_table(schema)),
+    ):
+        rows = f"SELECT place, line, {fields_of(connection, schema, table)} FROM {table}"
+        yield (
+            name,
+            f"SELECT places.upload, event.* FROM ({rows}) AS event JOIN ({mine}) AS places "
+            "USING (place)",
+        )
+    yield "uploads", f"{mine} ORDER BY place"
+    for metric in schema.all_metrics:
+        if has_values(connection, schema, metric):
+            yield metric, f"SELECT * FROM {metric_table(schema, metric)}"
