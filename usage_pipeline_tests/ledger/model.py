@@ -60,7 +60,6 @@ class Model:
     def refuses(self, place: int, rows: Iterable[Row]) -> bool:
         """Whether the policy keeps rows from standing at a place."""
         others = replace(self, rows={**self.rows, place: list(rows)}, active={*self.active, place})
-        said = Counter(
-            key for key, _ in {(row.key, row.content) for row in others.all_rows().values()}
-        )
+        said = {(row.key, row.content) for row in others.all_rows().values()}
+        contents = Counter(key for key, _ in said)
         return self.policy == "refuse" and max(contents.values(), default=0) > 1

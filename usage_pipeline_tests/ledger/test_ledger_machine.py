@@ -30,7 +30,7 @@ def run(policy: DuplicatePolicy, examples: int, steps: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES)
 def test_the_tables_are_those_of_the_model_after_every_step(policy: DuplicatePolicy) -> None:
-    run(policy, examples=25, steps=40)
+    run(policy, examples=20, steps=40)
 
 
 @pytest.mark.soak

@@ -73,8 +73,8 @@ def test_steps_run_in_process_and_in_the_pool_of_the_warehouse() -> None:
 def test_a_run_whose_process_was_killed_is_ended_by_the_next_command(work: Workplace) -> None:
     kill = """
 import os, signal, sys
-import usage_pipeline.flow as flow
-flow.mark_windows = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from usage_pipeline.register.decisions import Decisions
+Decisions.committing = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 from usage_pipeline.cli import main
 sys.argv = ["usage-pipeline", "ingest", sys.argv[1], "--schema", "api_usage"]
 main()

@@ -64,7 +64,7 @@ def test_a_good_file_loads(tmp_path: Path) -> None:
         ("sum, field", "average, field", "metrics.total.aggregation", "not yet supported"),
         ("window: day", "window: year", "metrics.total.window", "not yet supported"),
         ("window: day", "window: day, where: x", "metrics.total.where", "not yet supported"),
-        ("  csv:", "  on_duplicate: keep_last\n  csv:", "on_duplicate", "not yet supported"),
+        ("  csv:", "  on_duplicate: keep_frist\n  csv:", "on_duplicate", "keep_last"),
         ("  csv:", "  customers: {file: x}\n  csv:", "customers", "not yet supported"),
         ("delimiter: auto", "encoding: utf-61", "csv.encoding", "no encoding of that name"),
         ("time_zone: UTC", "time_zone: Berlin", "fields.timestamp.time_zone", "no time zone"),
