@@ -1,5 +1,6 @@
 """Strict reading beside DuckDB's reader; time and peak memory of `usage-pipeline ingest`, beside
-bare DuckDB on the same file; then how long a dropped file takes to its metric values.
+bare DuckDB on the same file; then how long a dropped file takes to its metric values, and what a
+ledger of fifty million rows costs.
 
 Figures from one run are to be read as ratios: the machine may be busy. Sizes are arguments, in
 rows: `python -m benchmarks 1000000`.
@@ -11,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.ledger import measure_ledger
 from benchmarks.measure import Measured, measure
 from benchmarks.strict_reading import measure_large_file, measure_strict_reading
 from benchmarks.usage_file import HEADER, small_files, write_usage_file
@@ -61,6 +63,7 @@ def main() -> None:
         )
         print(f"{SMALL_FILES} files of 100 rows: {many}, {many.seconds / SMALL_FILES:.2f} s a file")
         measure_watched_folder(work)
+        measure_ledger(work)
 
 
 def report(title: str, bare: Measured, ours: Measured) -> None:

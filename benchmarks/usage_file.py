@@ -11,6 +11,10 @@ HEADER = "Event ID,Account,When,API Calls,Storage GB,region"
 _REGIONS = ("us-east", "us-west", "eu-west", "ap-south")
 _CHUNK = 500_000
 
+_IN_ORDER = "'evt-' || lpad(n::VARCHAR, 12, '0') || '-abcdef'"
+#: As keys mostly are: in no order, so that no range of them can be left out of a search.
+SCATTERED = "md5(n::VARCHAR)"
+
 
 def write_usage_file(path: Path, rows: int) -> None:
     """A clean file of a month's events of a thousand customers."""
@@ -33,20 +37,25 @@ def write_usage_file(path: Path, rows: int) -> None:
             )
 
 
-def write_large_file(path: Path, rows: int) -> None:
-    """A clean file like that of `write_usage_file`, made in seconds where that takes minutes."""
+def write_large_file(path: Path, rows: int, first: int = 0, key: str = _IN_ORDER) -> None:
+    """A clean file like that of `write_usage_file`, made in seconds where that takes minutes.
+
+    Args:
+        first: number of the first event; files of other numbers have other events.
+        key: SQL that makes the event's key of its number n.
+    """
     regions = ", ".join(f"'{region}'" for region in _REGIONS)
     event_id, account, when, calls, storage, region = HEADER.split(",")
     with duckdb.connect(config={"memory_limit": "2GB"}) as connection:
         connection.execute(f"""
-            COPY (SELECT 'evt-' || lpad(n::VARCHAR, 12, '0') || '-abcdef' AS "{event_id}",
+            COPY (SELECT {key} AS "{event_id}",
                          'cust-' || lpad((hash(n) % 1000)::VARCHAR, 5, '0') AS "{account}",
                          strftime(TIMESTAMP '2024-10-01' + to_seconds((hash(n * 7) % 2592000)::INT),
                                   '%Y-%m-%dT%H:%M:%SZ') AS "{when}",
                          hash(n * 3) % 1000 AS "{calls}",
                          (hash(n * 5) % 1000) || '.' || hash(n * 11) % 90000 + 10000 AS "{storage}",
                          [{regions}][1 + (hash(n * 13) % {len(_REGIONS)})::INT] AS "{region}"
-                  FROM range({rows}) AS row(n))
+                  FROM range({first}, {first + rows}) AS row(n))
             TO '{path}' (HEADER, DELIMITER ',')""")
 
 

@@ -115,11 +115,7 @@ class Flow:
         """
         open_ledger(connection, self.schema)
         if lost := self.follow_warehouse(connection):
-            raise LedgerLost(
-                f"The warehouse has no rows of {len(lost)} uploads of {self.schema.name} that were "
-                f"ingested, {lost[0]} for one. `usage-pipeline rebuild --schema "
-                f"{self.schema.name}` builds its tables anew from the archive."
-            )
+            raise LedgerLost(self.schema, lost)
 
     def follow_warehouse(self, connection: Connection) -> list[str]:
         """Have the register follow the ledger; returns uploads that the ledger has lost."""

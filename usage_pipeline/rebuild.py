@@ -17,7 +17,7 @@ from usage_pipeline.ledger.rebuild import (
 )
 from usage_pipeline.ledger.tables import fields_of, has_ledger, transaction
 from usage_pipeline.ledger.verify import many, proof
-from usage_pipeline.metering.refresh import slots_with_events, touched_windows
+from usage_pipeline.metering.refresh import slots_with_events, touched_windows, wrong_values
 from usage_pipeline.warehouse import scratch_connection
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import parquet
@@ -90,6 +90,12 @@ def verify_rebuild(flow: Flow, connection: Connection) -> Iterator[Proof]:
         list(differences(connection, flow.schema)),
         f"{many(active, 'upload')} loaded once into empty tables give the same rows",
         "rows that differ from a rebuild",
+    )
+    yield proof(
+        f"{flow.schema.name}: metrics computed anew are the same",
+        wrong_values(connection, flow.register, flow.schema),
+        f"every value of {len(flow.schema.all_metrics)} metrics follows from the ingestion table",
+        "metric windows with other values than their events give",
     )
 
 

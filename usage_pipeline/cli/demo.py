@@ -137,9 +137,12 @@ def _tell_next(console: Console, came: Sequence[Upload]) -> None:
         elif one.state == "passed":
             words = f"Let {one.file_name} in, which waits for a person"
             steps.append((words, f"confirm {one.upload} --by YOU"))
+    for one in [upload for upload in came if upload.state == "ingested"][:1]:
+        words = f"Take {one.file_name} back out (restore brings it back)"
+        steps.append((words, f"void {one.upload} --by YOU --reason WHY"))
     steps += [
         ("A metric, customer by customer", "metrics api_calls"),
-        ("Proof that nothing counts twice", "verify"),
+        ("Proof that nothing counts twice", "verify --rebuild"),
     ]
     console.print("[bold]Where to look next[/]")
     for what, command in steps:

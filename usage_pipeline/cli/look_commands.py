@@ -15,7 +15,7 @@ from usage_pipeline.cli.problems import REFUSED, WrongUse
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
 from usage_pipeline.intake import Archive
-from usage_pipeline.ledger import Proof
+from usage_pipeline.ledger import LedgerLost, Proof
 from usage_pipeline.ledger import verify as prove
 from usage_pipeline.ledger.tables import fields_of, has_ledger, ingestion_table
 from usage_pipeline.metering.tables import has_values, metric_table
@@ -48,6 +48,7 @@ def events(
     table = ingestion_table(found)
     with Warehouse(DataFolder.current()).open() as connection:
         if not has_ledger(connection, found):
+            _refuse_lost(connection, found)
             show([], columns, form, "No events.")
             return
         query = f"""
@@ -79,6 +80,7 @@ def metrics(
             rows = _rows(connection, query, [metric, *values], ["metric", *names])
             show(rows, ["metric", *names], form, "No values.")
         else:
+            _refuse_lost(connection, found)
             words = "Not computed yet; the next ingest of the schema computes it."
             show([], ["metric", *names], form, words)
 
@@ -108,6 +110,13 @@ def verify(
         show(rows, ("ok", "name", "detail"), form, "Nothing to prove.")
     if not ok:
         raise typer.Exit(REFUSED)
+
+
+def _refuse_lost(connection: Connection, schema: EventSchema) -> None:
+    """Raises LedgerLost where a listing would be empty although rows were ingested."""
+    followed = [one for one in register().uploads(schema.name) if one.followed is not None]
+    if followed and not has_ledger(connection, schema):
+        raise LedgerLost(schema, [one.upload for one in followed])
 
 
 def _schema_of(metric: str, schema: str | None) -> EventSchema:

@@ -87,10 +87,10 @@ def errors(
     ] = None,
     form: FormatOption = Format.table,
 ) -> None:
-    """List the located errors of an upload."""
+    """List the located errors of an upload, as the last check found them."""
     found = register().find(upload, schema)
     flow = flow_of(found)
-    verdict = flow.register.verdict(found)
+    verdict = flow.register.last_verdict(found)
     if verdict is None:
         why = flow.register.asks.given_up(found.schema, upload)
         raise WrongUse(

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
+
 from usage_pipeline.ledger.rivals import (
     Losses,
     Rival,
@@ -23,6 +25,7 @@ from usage_pipeline.ledger.standing import Standing, next_place, standing, stand
 from usage_pipeline.ledger.tables import LedgerShapeChanged, transaction
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.sql import parquet
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Followed:
 
 
 class FrameGone(RuntimeError):
-    """The mapped frame that should go in is not in the archive."""
+    """The mapped frame that should go in is not in the archive, or cannot be read."""
 
 
 class Outdated(RuntimeError):
@@ -118,11 +121,8 @@ def _follow(
         return Followed(before)
     if before is None and not decided.active:
         return Followed(None)
-    if decided.active and not decided.frame.exists():
-        raise FrameGone(
-            f"its mapped frame ({decided.frame.name}) is no longer in the archive; materialize "
-            "mapped_events for it"
-        )
+    if decided.active:
+        _look_at(connection, decided.frame)
     place = before.place if before else next_place(connection, schema)
     with transaction(connection):
         begin_moves(connection)
@@ -137,6 +137,19 @@ def _follow(
     others = f"SELECT DISTINCT place FROM moved WHERE place <> {place}"
     losses = losses_of_incoming(connection, schema) if decided.active else None
     return Followed(now, losses, tuple(standings(connection, schema, others)))
+
+
+def _look_at(connection: Connection, frame: Path) -> None:
+    """Raises FrameGone where a frame cannot be read: a fault of one upload must not look like one
+    of the disk, which would stop all others.
+    """
+    try:
+        connection.execute(f"DESCRIBE SELECT * FROM {parquet(frame)}")
+    except duckdb.Error:
+        what = "is no Parquet file" if frame.exists() else "is not in the archive any more"
+        raise FrameGone(
+            f"its mapped frame ({frame.name}) {what}; materialize mapped_events for it"
+        ) from None
 
 
 def change(

@@ -10,7 +10,7 @@ a million rows costs half a second, and a primary key many times that on every l
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import duckdb
@@ -27,6 +27,14 @@ class LedgerShapeChanged(RuntimeError):
 
 class LedgerLost(RuntimeError):
     """Rows that were in are no longer there: the warehouse is another one, or was removed."""
+
+    def __init__(self, schema: EventSchema, uploads: Sequence[str]) -> None:
+        count = f"{len(uploads)} upload{'' if len(uploads) == 1 else 's'}"
+        super().__init__(
+            f"The warehouse has no rows of {count} of {schema.name} that went into it, "
+            f"{uploads[0]} for one. `usage-pipeline rebuild --schema {schema.name}` builds its "
+            "tables anew from the archive."
+        )
 
 
 def ingestion_table(schema: EventSchema) -> str:
@@ -66,7 +74,7 @@ def ensure_tables(connection: Connection, schema: EventSchema) -> None:
     _make_catalogue(connection)
     wanted = ledger_shape(schema)
     known = _known_shape(connection, schema)
-    if known is None:
+    if known is None or (known != wanted and not _has_places(connection, schema)):
         make_tables(connection, schema)
     elif known != wanted:
         _extend(connection, schema, known, wanted)
@@ -144,6 +152,11 @@ def _known_shape(connection: Connection, schema: EventSchema) -> dict[str, objec
         "SELECT shape FROM pipeline.ledgers WHERE schema = ?", [schema.name]
     ).fetchall()
     return json.loads(rows[0][0]) if rows else None
+
+
+def _has_places(connection: Connection, schema: EventSchema) -> bool:
+    query = "SELECT 1 FROM pipeline.places WHERE schema = ? LIMIT 1"
+    return bool(connection.execute(query, [schema.name]).fetchall())
 
 
 def _words(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 import duckdb
@@ -63,6 +64,24 @@ def compute_windows(
         connection.execute("ROLLBACK")
         raise
     return _summaries(connection, schema, metric, windows)
+
+
+def wrong_windows(
+    connection: Connection, schema: EventSchema, metric: str, windows: Collection[TimeWindow]
+) -> list[datetime]:
+    """Begins of those windows whose stored values are not what they would be, computed now."""
+    if not windows:
+        return []
+    _load_slots(connection, windows)
+    anew = _aggregate(schema, metric, windows)
+    stored = f"""SELECT * FROM {metric_table(schema, metric)}
+                 WHERE window_start IN (SELECT window_start FROM slots)"""
+    rows = connection.execute(
+        f"""SELECT DISTINCT window_start FROM (
+                (({anew}) EXCEPT ALL ({stored})) UNION ALL (({stored}) EXCEPT ALL ({anew})))
+            ORDER BY window_start"""
+    ).fetchall()
+    return [start for (start,) in rows]
 
 
 def _load_slots(connection: Connection, windows: Collection[TimeWindow]) -> None:

@@ -7,12 +7,18 @@ from datetime import UTC, datetime
 
 from usage_pipeline.ledger.rows import SLOT_SECONDS
 from usage_pipeline.ledger.tables import has_ledger, ingestion_table
-from usage_pipeline.metering.compute import ComputedWindow, MetricOverflow, compute_windows
+from usage_pipeline.metering.compute import (
+    ComputedWindow,
+    MetricOverflow,
+    compute_windows,
+    wrong_windows,
+)
 from usage_pipeline.metering.tables import (
     forget_removed_metrics,
     has_values,
     make_metric_table,
     metric_definitions,
+    window_starts,
 )
 from usage_pipeline.metering.windows import TimeWindow, window_of
 from usage_pipeline.register import Register
@@ -70,6 +76,26 @@ def prepare_metrics(connection: Connection, register: Register, schema: EventSch
     definitions = metric_definitions(schema)
     if register.metric_definitions(schema.name) != definitions:
         register.set_metric_definitions(schema.name, definitions)
+
+
+def wrong_values(connection: Connection, register: Register, schema: EventSchema) -> list[str]:
+    """Metric windows, in words, whose stored values do not follow from the ingestion table.
+
+    Windows that are known to be stale are left out: they wait to be computed.
+    """
+    slots = slots_with_events(connection, schema)
+    stale = register.windows.stale(schema.name)
+    wrong = []
+    for metric, starts in touched_windows(schema, slots).items():
+        if not has_values(connection, schema, metric):
+            continue
+        spec = schema.all_metrics[metric]
+        stored = window_starts(connection, schema, metric)
+        current = {*starts, *stored} - {*stale.get(metric, ())}
+        windows = [window_of(start, spec.window, spec.time_zone) for start in sorted(current)]
+        for start in wrong_windows(connection, schema, metric, windows):
+            wrong.append(f"{metric} {start.isoformat()}")
+    return wrong
 
 
 def is_open(window: TimeWindow) -> bool:

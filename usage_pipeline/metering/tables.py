@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from usage_pipeline.mapping.casts import sql_type
 from usage_pipeline.schema import EventSchema, MetricSpec
 from usage_pipeline.warehouse.connection import Connection
@@ -66,6 +68,12 @@ def make_metric_table(connection: Connection, schema: EventSchema, metric: str) 
     definition = _definition(schema, metric)
     connection.execute("INSERT INTO pipeline.metrics VALUES (?, ?, ?)", [*mine, definition])
     connection.execute("COMMIT")
+
+
+def window_starts(connection: Connection, schema: EventSchema, metric: str) -> list[datetime]:
+    """Begins of the windows that have values."""
+    query = f"SELECT DISTINCT window_start FROM {metric_table(schema, metric)}"
+    return [start.astimezone(UTC) for (start,) in connection.execute(query).fetchall()]
 
 
 def _ensure_catalogue(connection: Connection) -> None:

@@ -22,6 +22,7 @@ from usage_pipeline.metering.tables import value_type
 from usage_pipeline.reading import UnreadableFile, beginning_of, clip
 from usage_pipeline.register import Upload
 from usage_pipeline.register.records import Entry
+from usage_pipeline.register.states import next_step
 from usage_pipeline.schema import EventSchema, FieldSpec
 from usage_pipeline.validation.check_files import CheckedFile
 
@@ -104,6 +105,7 @@ def frame_metadata(upload: Upload, checked: CheckedFile, error_file: Path) -> Me
     shown: dict[str, Any] = {
         "verdict": dg.MetadataValue.text("passed" if verdict.passed else "failed"),
         "state": dg.MetadataValue.text(upload.state),
+        "next_step": dg.MetadataValue.text(_next_step(upload, checked)),
         "errors": verdict.error_count,
         "warnings": verdict.warning_count,
         "error_file": dg.MetadataValue.path(error_file),
@@ -129,6 +131,13 @@ def frame_metadata(upload: Upload, checked: CheckedFile, error_file: Path) -> Me
             "blank_lines": checked.mapped.blank,
         }
     return {name: value for name, value in shown.items() if value is not None}
+
+
+def _next_step(upload: Upload, checked: CheckedFile) -> str:
+    verdict = checked.verdict
+    newer = upload.state == "ingested" and verdict.schema_version != upload.schema_version
+    waits = newer and verdict.passed and checked.schema.confirm == "manual"
+    return next_step(upload.state, upload.schema, upload.upload, reading_waits=waits)
 
 
 def ledger_metadata(upload: Upload, followed: Followed, history: Sequence[Entry]) -> Metadata:

@@ -7,7 +7,7 @@ import dagster as dg
 from usage_pipeline.metering import MetricOverflow, compute_windows
 from usage_pipeline.metering.refresh import prepare_metrics
 from usage_pipeline.orchestration import metadata
-from usage_pipeline.orchestration.ledger_events import window_events
+from usage_pipeline.orchestration.ledger_events import open_ledger, window_events
 from usage_pipeline.orchestration.partitions import window_partitions, windows_of
 from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
 from usage_pipeline.schema import EventSchema
@@ -53,6 +53,8 @@ def metric_asset(schema: EventSchema, metric: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, warehouse: UsageWarehouse
     ) -> Iterator[dg.AssetMaterialization]:
         flow = warehouse.flow(schema)
+        # A ledger that is lost would make every value nothing.
+        open_ledger(flow)
         windows = windows_of(partitions, context.partition_keys)
         with warehouse.get_connection() as connection:
             prepare_metrics(connection, flow.register, schema)

@@ -231,6 +231,18 @@ class Register:
             row = transaction.execute(query).first()
         return None if row is None else Verdict(**row._mapping)
 
+    def last_verdict(self, upload: Upload) -> Verdict | None:
+        """What the last check said, also where a newer schema version than that in force did it."""
+        query = (
+            select(*_VERDICT_COLUMNS)
+            .where(verdicts.c.schema == upload.schema, verdicts.c.upload == upload.upload)
+            .order_by(verdicts.c.checked_at.desc())
+            .limit(1)
+        )
+        with self._engine.begin() as transaction:
+            row = transaction.execute(query).first()
+        return None if row is None else Verdict(**row._mapping)
+
     def history(self, upload: Upload) -> list[Entry]:
         """The life of an upload, oldest first."""
         query = (

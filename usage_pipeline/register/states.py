@@ -59,6 +59,14 @@ _NEXT_STEP: dict[State, str] = {
 }
 
 
-def next_step(state: State, schema: str, upload: str) -> str:
+#: Of rows that count, while a newer reading of them waits for a person.
+_WAITING_READING = (
+    "its rows are in; a newer reading of them waits for confirmation: launch the job "
+    "{schema}_confirm_upload on its partition, or run `usage-pipeline confirm {upload} --by NAME`"
+)
+
+
+def next_step(state: State, schema: str, upload: str, *, reading_waits: bool = False) -> str:
     """What an upload's state means for a person, and what to do, as half a sentence."""
-    return _NEXT_STEP[state].format(schema=schema, upload=upload)
+    words = _WAITING_READING if reading_waits else _NEXT_STEP[state]
+    return words.format(schema=schema, upload=upload)

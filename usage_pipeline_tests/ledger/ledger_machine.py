@@ -307,7 +307,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return version
 
     def settle(self, crash: Any) -> None:
-        """Have the ledger follow, in a process that may be killed; then another one goes on, twice."""
+        """Have the ledger follow, in a process that may be killed; then another goes on, twice."""
         if crash is not None:
             with crash():
                 try:
