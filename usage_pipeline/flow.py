@@ -6,44 +6,35 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.intake import Archive, receive_files, shown_name
-from usage_pipeline.intake.archive import write_then_rename
 from usage_pipeline.intake.notes import name_with_ending
 from usage_pipeline.intake.take import Large, Taken, take_dropped
 from usage_pipeline.ledger import (
-    ConflictRefused,
-    Decided,
     Followed,
     LedgerLost,
-    Outdated,
     Refusal,
-    Standing,
-    follow,
     open_ledger,
-    standings,
 )
-from usage_pipeline.ledger.preview import conflicts_with_ledger, located
-from usage_pipeline.ledger.rivals import Losses
+from usage_pipeline.ledger.preview import conflicts_with_ledger
 from usage_pipeline.mapping.frame import write_valid_rows
 from usage_pipeline.mapping.map_files import SourceFile, map_files
 from usage_pipeline.metering import ComputedWindow, MetricOverflow, refresh_metrics
-from usage_pipeline.metering.refresh import touched_windows
-from usage_pipeline.reading import LocatedError
-from usage_pipeline.register import Decision, Receipt, Register, Upload, WrongState, require
+from usage_pipeline.register import Receipt, Register, Upload, WrongState, require
 from usage_pipeline.register.states import Action
 from usage_pipeline.schema import EventSchema, schema_version
 from usage_pipeline.schema.rules import row_rules
+from usage_pipeline.settling import Settling
 from usage_pipeline.validation.check_files import (
     CheckedFile,
     check_files,
     first_of_each,
     with_conflicts,
 )
-from usage_pipeline.validation.findings import read_error_file, write_error_file
+from usage_pipeline.validation.findings import write_error_file
 from usage_pipeline.validation.suite import SuiteRunner
 from usage_pipeline.warehouse import Warehouse, scratch_connection
 from usage_pipeline.warehouse.connection import Connection
@@ -119,27 +110,11 @@ class Flow:
 
     def follow_warehouse(self, connection: Connection) -> list[str]:
         """Have the register follow the ledger; returns uploads that the ledger has lost."""
-        stands = {one.upload: one for one in standings(connection, self.schema)}
-        lost = []
-        for upload in self.register.uploads(self.schema.name):
-            known = stands.get(upload.upload)
-            if known is not None and not _agrees(upload, known):
-                self._record(known)
-            elif known is None and upload.followed is not None:
-                lost.append(upload.upload)
-        return lost
+        return self._settling.follow_warehouse(connection)
 
-    def _record(self, stands: Standing, losses: Losses | None = None) -> Upload:
-        return self.register.decisions.followed(
-            stands.upload,
-            self.schema.name,
-            stands.decision,
-            stands.place,
-            stands.schema_version,
-            active=stands.active,
-            counts=stands.counts,
-            conflicts=losses.conflicts if losses else None,
-        )
+    @property
+    def _settling(self) -> Settling:
+        return Settling(self.schema, self.archive, self.register)
 
     def check(self, uploads: Iterable[Upload]) -> Iterator[tuple[Upload, CheckedFile | Exception]]:
         """Map and check uploads, store each verdict, and confirm what passed where no person must.
@@ -161,7 +136,8 @@ class Flow:
         checked = self.map_again(upload, connection)
         with_ledger = self._against_ledger(checked, upload.upload)
         if with_ledger is not checked:
-            self._write_errors(upload, self.version, with_ledger.findings)
+            target = self.archive.errors(upload.schema, upload.upload, self.version)
+            write_error_file(with_ledger.findings, self.schema, target)
         return with_ledger
 
     def map_again(self, upload: Upload, connection: Connection) -> CheckedFile:
@@ -207,10 +183,6 @@ class Flow:
         findings = first_of_each([*checked.findings, *errors], self.schema, most)
         verdict = with_conflicts(checked.verdict, count)
         return replace(checked, verdict=verdict, findings=tuple(findings))
-
-    def _write_errors(self, upload: Upload, version: str, findings: Sequence[LocatedError]) -> None:
-        target = self.archive.errors(self.schema.name, upload.upload, version)
-        write_then_rename(target, partial(write_error_file, findings, self.schema))
 
     def confirm(self, upload: str, by: str, note: str | None) -> Upload:
         """Record that a person lets the upload in.
@@ -306,86 +278,14 @@ class Flow:
     def settle(
         self, connection: Connection, asked: Iterable[Upload] = ()
     ) -> Iterator[tuple[Upload, Followed | Refusal]]:
-        """Have the ledger follow every decision that it has not followed yet.
-
-        Yields each upload with where it stands then, or with why that cannot be; those `asked`
-        for too, and others of whose rows more or fewer count now.
-        """
-        open_ledger(connection, self.schema)
-        due = self.register.decisions.due(self.schema.name, {one.upload for one in asked})
-        followed = follow(
-            map(self._decided, due),
-            self.schema,
-            connection,
-            before_commit=self._before_commit,
-            most_conflicts=self.schema.csv.max_errors,
-        )
-        touched: dict[str, Standing] = {}
-        for decision, outcome in zip(due, followed, strict=True):
-            if isinstance(outcome, Followed):
-                touched.pop(decision.upload.upload, None)
-                touched |= {one.upload: one for one in outcome.touched}
-                if outcome.standing is not None:
-                    yield self._record(outcome.standing, outcome.losses), outcome
-            elif isinstance(outcome, ConflictRefused):
-                yield self._refused(decision, outcome), outcome
-            elif isinstance(outcome, Outdated):
-                continue
-            else:
-                yield decision.upload, outcome
-        for stands in touched.values():
-            yield self._record(stands), Followed(stands)
-
-    def _decided(self, decision: Decision) -> Decided:
-        upload, version = decision.upload.upload, decision.schema_version
-        frame = self.archive.mapped(self.schema.name, upload, version)
-        return Decided(upload, decision.id, decision.active, version, frame)
-
-    def _before_commit(self, decided: Decided, place: int, slots: list[datetime]) -> bool:
-        return self.register.decisions.committing(
-            decided.upload,
-            self.schema.name,
-            decided.decision,
-            place,
-            touched_windows(self.schema, slots),
-        )
-
-    def _refused(self, decision: Decision, refusal: ConflictRefused) -> Upload:
-        """Put the conflicts beside the errors of the upload, and take the decision back."""
-        upload, version = decision.upload, decision.schema_version
-        verdict = self.register.verdict(upload, version)
-        comes_back = upload.state == "confirmed" and upload.followed is not None
-        if verdict is not None and not comes_back:
-            known = read_error_file(self.archive.errors(upload.schema, upload.upload, version))
-            others = [one for one in known if one.code != "conflict-with-ledger"]
-            errors = [located(rival, verdict.mapping) for rival in refusal.first]
-            most = self.schema.csv.max_errors
-            self._write_errors(
-                upload, version, first_of_each([*others, *errors], self.schema, most)
-            )
-            verdict = with_conflicts(verdict, refusal.count)
-        return self.register.decisions.conflict(
-            decision, str(refusal), None if comes_back else verdict
-        )
+        """Have the ledger follow every decision that it has not followed; see `Settling`."""
+        return self._settling.settle(connection, asked)
 
     def refresh(
         self, connection: Connection
     ) -> Iterator[tuple[str, list[ComputedWindow] | MetricOverflow]]:
         """Compute the metric windows that the ledger has left behind."""
         return refresh_metrics(connection, self.register, self.schema)
-
-
-def _agrees(upload: Upload, stands: Standing) -> bool:
-    """Whether the register knows where an upload stands."""
-    known = (
-        upload.followed,
-        upload.schema_version,
-        upload.place,
-        upload.ingested,
-        upload.duplicates,
-        upload.superseded,
-    )
-    return known == (stands.decision, stands.schema_version, stands.place, *stands.counts.values())
 
 
 def _said(words: str, what: str) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
-from usage_pipeline.intake.archive import write_then_rename
 from usage_pipeline.mapping.map_files import MappedFile, SourceFile
 from usage_pipeline.reading import LocatedError
 from usage_pipeline.register import Verdict
@@ -57,9 +55,7 @@ def check_files(
     """
     for mapped in files:
         checked = _check(mapped, schema, suite, connection, max_errors)
-        write_then_rename(
-            target(mapped.source), partial(write_error_file, checked.findings, schema)
-        )
+        write_error_file(checked.findings, schema, target(mapped.source))
         yield checked
 
 

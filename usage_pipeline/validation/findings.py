@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from usage_pipeline.intake.archive import write_then_rename
 from usage_pipeline.reading import LocatedError, clip
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.schema.rules import Rule
@@ -99,7 +101,7 @@ def repeated_events(
 
 
 def write_error_file(findings: Sequence[LocatedError], schema: EventSchema, path: Path) -> None:
-    """Write findings as Parquet, columns as in `ERROR_FILE`."""
+    """Write findings as Parquet, columns as in `ERROR_FILE`; the file is there whole or not."""
     table = pa.table(
         {
             name: [getattr(finding, name) for finding in findings]
@@ -109,7 +111,7 @@ def write_error_file(findings: Sequence[LocatedError], schema: EventSchema, path
         | {"warning": [is_warning(finding.code, schema) for finding in findings]},
         schema=ERROR_FILE,
     )
-    pq.write_table(table, path)
+    write_then_rename(path, partial(pq.write_table, table))
 
 
 def read_error_file(path: Path) -> list[LocatedError]:

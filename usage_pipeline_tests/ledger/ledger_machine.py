@@ -28,6 +28,7 @@ from usage_pipeline.register.decisions import Decisions
 from usage_pipeline.register.stale import StaleWindows
 from usage_pipeline.schema import EventSchema, parse_schema
 from usage_pipeline.schema.event_schema import DuplicatePolicy
+from usage_pipeline.validation.findings import write_error_file
 from usage_pipeline_tests.ledger.model import Model, Row
 
 NOW = datetime(2024, 11, 1, tzinfo=UTC)
@@ -300,7 +301,8 @@ class LedgerMachine(RuleBasedStateMachine):
         target = self.flow.archive.mapped("model", upload.upload, version)
         target.parent.mkdir(parents=True, exist_ok=True)
         write_frame(target, found)
-        self.flow._write_errors(upload, version, [])
+        errors = self.flow.archive.errors("model", upload.upload, version)
+        write_error_file([], self.flow.schema, errors)
         valid, bad = len(found), 1
         verdict = Verdict(version, passed, valid + bad, valid, bad, 0, 0, 0)
         self.flow.register.judge(upload, verdict, by)
