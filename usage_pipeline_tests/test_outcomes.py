@@ -425,3 +425,42 @@ def test_the_drops_a_note_tells_of_are_handed_back_newest_first(work: Workplace)
     work_off(work.flow())
     told = tell_outcome(work.flow(), "a.csv")
     assert [drop.upload for drop in told] == [second.upload, first.upload]
+
+
+class TestVoided:
+    @pytest.fixture
+    def upload(self, work: Workplace) -> Upload:
+        upload = dropped(work, "a.csv", usage("e1"))
+        work_off(work.flow())
+        work.flow().void([work.upload(upload.upload)], "maria", "wrong month")
+        work_off(work.flow())
+        tell(work)
+        return work.upload(upload.upload)
+
+    def test_the_note_says_who_took_it_out_why_and_how_it_comes_back(
+        self, work: Workplace, upload: Upload
+    ) -> None:
+        note = failed(work, "a.csv")
+        assert note[0] == "a.csv: voided: taken back out by a person. Nothing of it counts."
+        assert "Voided by maria: wrong month" in note
+        [advice] = [line for line in note if line.startswith("What to do: ")]
+        assert f"`usage-pipeline restore {upload.upload} --by NAME --reason WHY`" in advice
+
+    def test_dropping_it_again_restores_nothing_and_says_so(
+        self, work: Workplace, upload: Upload
+    ) -> None:
+        dropped(work, "again.csv", usage("e1"))
+        work_off(work.flow())
+        tell(work)
+        assert work.upload(upload.upload).state == "voided"
+        note = failed(work, "again.csv")
+        assert any(line.startswith("What to do: it was voided; ") for line in note)
+        assert any("nothing counts twice" in line for line in note)
+
+    def test_the_note_is_done_again_once_it_is_restored(
+        self, work: Workplace, upload: Upload
+    ) -> None:
+        work.flow().restore([upload], "maria", "right month")
+        work_off(work.flow())
+        tell(work)
+        assert notes(work) == ["done/a.csv.txt"]
