@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
@@ -10,10 +10,9 @@ from typing import Any
 
 from usage_pipeline.flow import Flow
 from usage_pipeline.ledger import standing
-from usage_pipeline.ledger.explain import Occurrence, Outside, occurrences, typed_key
+from usage_pipeline.ledger.explain import Occurrence, Outside, in_ledger, outside_ledger, typed_key
 from usage_pipeline.ledger.preview import as_if_ingested
 from usage_pipeline.ledger.rivals import Rival, losses_of
-from usage_pipeline.ledger.tables import open_ledger
 from usage_pipeline.register import Upload
 
 
@@ -40,8 +39,8 @@ def lost_rows(flow: Flow, upload: Upload) -> Iterator[Iterator[Rival]]:
     version = upload.schema_version
     frame = flow.archive.mapped(upload.schema, upload.upload, version or "")
     with flow.warehouse.open() as connection:
-        open_ledger(connection, flow.schema)
-        stands = standing(connection, flow.schema, upload.upload)
+        known = flow.can_read(connection)
+        stands = standing(connection, flow.schema, upload.upload) if known else None
         if stands is not None and stands.active:
             yield losses_of(connection, flow.schema, stands.place)
         elif version is None or not frame.exists():
@@ -59,14 +58,15 @@ def explain(flow: Flow, words: Sequence[str]) -> list[Reason]:
     """
     uploads = {one.upload: one for one in flow.register.uploads(flow.schema.name)}
     with flow.warehouse.open() as connection:
-        open_ledger(connection, flow.schema)
+        known = flow.can_read(connection)
         key = typed_key(connection, flow.schema, words)
-        found = list(occurrences(connection, flow.schema, key, _outside(flow, uploads.values())))
+        found = list(in_ledger(connection, flow.schema, key)) if known else []
+        found += outside_ledger(connection, flow.schema, key, _outside(flow, uploads.values()))
     winner = next((one for one in found if one.counts), None)
     return [_reason(flow, one, uploads[one.upload], winner, found) for one in found]
 
 
-def _outside(flow: Flow, uploads: Iterator[Upload] | Any) -> Iterator[Outside]:
+def _outside(flow: Flow, uploads: Iterable[Upload]) -> Iterator[Outside]:
     for upload in uploads:
         if upload.state != "ingested" and upload.schema_version is not None:
             frame = flow.archive.mapped(upload.schema, upload.upload, upload.schema_version)

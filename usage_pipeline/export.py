@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from usage_pipeline.data_folder import DataFolder
-from usage_pipeline.ledger.tables import displaced_table, fields_of, has_ledger, ingestion_table
-from usage_pipeline.metering.tables import has_values, metric_table
-from usage_pipeline.register import Register
+from usage_pipeline.flow import Flow
+from usage_pipeline.ledger.tables import displaced_table, fields_of, ingestion_table
+from usage_pipeline.metering.tables import has_values, metric_table, value_type
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.warehouse import Warehouse
 from usage_pipeline.warehouse.connection import Connection
@@ -37,14 +37,16 @@ def export_tables(
 
     A file takes the place of the last one in one step: who reads that one reads on undisturbed.
     """
-    stale = Register(folder.register_url).windows
     # Beside their places, so that giving them their names is a rename.
     work = Path(tempfile.mkdtemp(prefix=".export-", dir=to))
     try:
         written = []
         with Warehouse(folder).open(to) as connection:
             for schema in schemas:
-                waiting = stale.stale(schema.name)
+                flow = Flow(schema, folder)
+                if not flow.can_read(connection, types_only=True):
+                    continue
+                waiting = flow.register.windows.stale(schema.name)
                 for table, query in _queries(connection, schema):
                     file = work / f"{schema.name}-{table}.parquet"
                     rows = _write(connection, query, file)
@@ -68,8 +70,6 @@ def _write(connection: Connection, query: str, file: Path) -> int:
 
 def _queries(connection: Connection, schema: EventSchema) -> Iterator[tuple[str, str]]:
     """{table: query} of what the schema has."""
-    if not has_ledger(connection, schema):
-        return
     mine = f"SELECT * EXCLUDE (schema) FROM pipeline.places WHERE schema = {literal(schema.name)}"
     for name, table in (
         ("ingestion_table", ingestion_table(schema)),
@@ -84,4 +84,11 @@ def _queries(connection: Connection, schema: EventSchema) -> Iterator[tuple[str,
     yield "uploads", f"{mine} ORDER BY place"
     for metric in schema.all_metrics:
         if has_values(connection, schema, metric):
-            yield metric, f"SELECT * FROM {metric_table(schema, metric)}"
+            # Parquet has no integers of 128 bits; DuckDB would write the nearest double.
+            exact = "CAST(value AS DECIMAL(38,0))" if _is_huge(schema, metric) else "value"
+            table = metric_table(schema, metric)
+            yield metric, f"SELECT * REPLACE ({exact} AS value) FROM {table}"
+
+
+def _is_huge(schema: EventSchema, metric: str) -> bool:
+    return value_type(schema, schema.all_metrics[metric]) == "HUGEINT"

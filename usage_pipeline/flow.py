@@ -20,6 +20,7 @@ from usage_pipeline.ledger import (
     open_ledger,
 )
 from usage_pipeline.ledger.preview import conflicts_with_ledger
+from usage_pipeline.ledger.tables import has_ledger, refuse_changed
 from usage_pipeline.mapping.frame import write_valid_rows
 from usage_pipeline.mapping.map_files import SourceFile, map_files
 from usage_pipeline.metering import ComputedWindow, MetricOverflow, refresh_metrics
@@ -107,6 +108,21 @@ class Flow:
         open_ledger(connection, self.schema)
         if lost := self.follow_warehouse(connection):
             raise LedgerLost(self.schema, lost)
+
+    def can_read(self, connection: Connection, *, types_only: bool = False) -> bool:
+        """Whether there are tables to read; False where nothing was ever ingested.
+
+        Raises:
+            LedgerLost: rows were ingested, and are not there.
+            LedgerShapeChanged: see `refuse_changed`.
+        """
+        if has_ledger(connection, self.schema):
+            refuse_changed(connection, self.schema, types_only=types_only)
+            return True
+        uploads = self.register.uploads(self.schema.name)
+        if lost := [one.upload for one in uploads if one.followed is not None]:
+            raise LedgerLost(self.schema, lost)
+        return False
 
     def follow_warehouse(self, connection: Connection) -> list[str]:
         """Have the register follow the ledger; returns uploads that the ledger has lost."""

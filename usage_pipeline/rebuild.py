@@ -15,7 +15,7 @@ from usage_pipeline.ledger.rebuild import (
     load_once,
     replace_tables,
 )
-from usage_pipeline.ledger.tables import fields_of, has_ledger, transaction
+from usage_pipeline.ledger.tables import fields_of, has_ledger, shape_changes, transaction
 from usage_pipeline.ledger.verify import many, proof
 from usage_pipeline.metering.refresh import slots_with_events, touched_windows, wrong_values
 from usage_pipeline.warehouse import scratch_connection
@@ -73,7 +73,7 @@ def rebuild(flow: Flow) -> Rebuilt:
 def verify_rebuild(flow: Flow, connection: Connection) -> Iterator[Proof]:
     """Prove that loading the active uploads once, by place, gives the tables row for row."""
     name = f"{flow.schema.name}: a rebuild gives the same"
-    if not has_ledger(connection, flow.schema):
+    if not has_ledger(connection, flow.schema) or shape_changes(connection, flow.schema):
         return
     placed = []
     for one in standings(connection, flow.schema):
@@ -136,9 +136,13 @@ def _map_again(flow: Flow, placed: list[Placed]) -> dict[str, Placed]:
                 fresh[one.upload] = replace(one, schema_version=flow.version, frame=frame)
             elif one.active:
                 wrong.append(
-                    f"{one.upload} has {checked.verdict.error_count} errors by today's schema: "
-                    f"correct the schema, or void the upload first."
+                    f"{one.upload} fails by today's schema: `usage-pipeline errors {one.upload}` "
+                    "says where."
                 )
     if wrong:
-        raise RebuildRefused(f"Nothing of {flow.schema.name} was rebuilt.", *wrong)
+        raise RebuildRefused(
+            f"Nothing of {flow.schema.name} was rebuilt.",
+            *wrong,
+            "Correct the schema; or change it back, void the upload, and try again.",
+        )
     return fresh

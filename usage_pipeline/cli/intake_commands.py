@@ -191,8 +191,8 @@ def _same_names(files: Sequence[Path]) -> None:
 
 
 def _say_repeat(upload: Upload) -> None:
-    step = next_step(upload.state, upload.schema, upload.upload)
-    remark(f"{upload.file_name}: these bytes are {upload.upload} already; {step}.")
+    in_already = "; its rows are in" if upload.state == "ingested" else ""
+    remark(f"{upload.file_name}: these bytes are {upload.upload} already{in_already}.")
 
 
 def _advise(upload: Upload) -> None:

@@ -89,11 +89,19 @@ def duplicates(
 
     with lost_rows(flow, found) as rivals:
         listed = list(rows(rivals)) if form is Format.table else rows(rivals)
-        show(listed, columns, form, "Every valid row counts.")
+        show(listed, columns, form, _nothing_lost(found))
     if counted:
         would = "" if found.state == "ingested" else " if its rows went in now"
         counts = f"duplicates: {counted['duplicate']}, conflicts: {counted['conflict']}"
         remark(f"Rows that do not count{would}: {counts}.")
+
+
+def _nothing_lost(upload: Upload) -> str:
+    if upload.state == "ingested":
+        return "Every valid row counts."
+    if not upload.valid:
+        return f"{upload.upload} is {upload.state}, and has no valid rows."
+    return f"{upload.upload} is {upload.state}; every valid row would count if it went in now."
 
 
 def explain_event(

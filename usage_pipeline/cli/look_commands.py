@@ -15,9 +15,9 @@ from usage_pipeline.cli.problems import REFUSED, WrongUse
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
 from usage_pipeline.intake import Archive
-from usage_pipeline.ledger import LedgerLost, Proof
+from usage_pipeline.ledger import Proof
 from usage_pipeline.ledger import verify as prove
-from usage_pipeline.ledger.tables import fields_of, has_ledger, ingestion_table
+from usage_pipeline.ledger.tables import fields_of, ingestion_table
 from usage_pipeline.metering.tables import has_values, metric_table
 from usage_pipeline.rebuild import verify_rebuild
 from usage_pipeline.schema import EventSchema, load_schemas
@@ -47,8 +47,7 @@ def events(
     where, values = _filter('event."timestamp"', customer, begin, end, "UTC")
     table = ingestion_table(found)
     with Warehouse(DataFolder.current()).open() as connection:
-        if not has_ledger(connection, found):
-            _refuse_lost(connection, found)
+        if not Flow(found, DataFolder.current()).can_read(connection, types_only=True):
             show([], columns, form, "No events.")
             return
         query = f"""
@@ -76,11 +75,11 @@ def metrics(
         SELECT ?, {column_list(names)} FROM {metric_table(found, metric)} {where}
         ORDER BY {column_list(["window_start", "customer_id", *spec.group_by])}"""
     with Warehouse(DataFolder.current()).open() as connection:
+        Flow(found, DataFolder.current()).can_read(connection, types_only=True)
         if has_values(connection, found, metric):
             rows = _rows(connection, query, [metric, *values], ["metric", *names])
             show(rows, ["metric", *names], form, "No values.")
         else:
-            _refuse_lost(connection, found)
             words = "Not computed yet; the next ingest of the schema computes it."
             show([], ["metric", *names], form, words)
 
@@ -110,13 +109,6 @@ def verify(
         show(rows, ("ok", "name", "detail"), form, "Nothing to prove.")
     if not ok:
         raise typer.Exit(REFUSED)
-
-
-def _refuse_lost(connection: Connection, schema: EventSchema) -> None:
-    """Raises LedgerLost where a listing would be empty although rows were ingested."""
-    followed = [one for one in register().uploads(schema.name) if one.followed is not None]
-    if followed and not has_ledger(connection, schema):
-        raise LedgerLost(schema, [one.upload for one in followed])
 
 
 def _schema_of(metric: str, schema: str | None) -> EventSchema:

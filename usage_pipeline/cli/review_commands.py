@@ -29,7 +29,7 @@ from usage_pipeline.cli.intake_commands import (
 )
 from usage_pipeline.cli.located import print_located
 from usage_pipeline.cli.output import TABLE_ROWS, Format, page, show
-from usage_pipeline.cli.problems import MACHINE, WrongUse
+from usage_pipeline.cli.problems import MACHINE, REFUSED, WrongUse
 from usage_pipeline.register.states import STATES, Action, State
 from usage_pipeline.validation.findings import read_error_file
 
@@ -139,7 +139,8 @@ def confirm(
     _show_state(upload, found.schema, form)
     for problem in report.problems:
         remark(problem, style="red")
-        raise typer.Exit(MACHINE)
+        last = flow.register.history(found)[-1].action
+        raise typer.Exit(REFUSED if last == "conflict" else MACHINE)
 
 
 def refuse(

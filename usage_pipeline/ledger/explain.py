@@ -53,7 +53,7 @@ def typed_key(connection: Connection, schema: EventSchema, words: Sequence[str])
     if len(words) != len(names):
         raise WrongKey(
             f"The event key of {schema.name} is {', '.join(names)}: "
-            f"give {len(names)} values, not {len(words)}."
+            f"so many values are needed, not {len(words)}."
         )
     types = {"upload": "VARCHAR", "line": "BIGINT"} | {
         name: sql_type(field) for name, field in schema.fields.items()
@@ -66,17 +66,16 @@ def typed_key(connection: Connection, schema: EventSchema, words: Sequence[str])
         query = f"SELECT TRY_CAST(? AS {types[name]})"
         value = connection.execute(query, [word]).fetchall()[0][0]
         if value is None:
-            raise WrongKey(f"'{word}' is no {name}: it must be a {types[name]}.")
+            kind = schema.fields[name].type if name in schema.fields else "integer"
+            raise WrongKey(f"'{word}' cannot be {name}, which is of type {kind}.")
         values.append(value)
     return values
 
 
-def occurrences(
-    connection: Connection, schema: EventSchema, key: Sequence[Any], outside: Iterable[Outside]
+def in_ledger(
+    connection: Connection, schema: EventSchema, key: Sequence[Any]
 ) -> Iterator[Occurrence]:
-    """Every row with that event key: the one that counts, those that lost, by place and line, and
-    then those of uploads that are not in the ledger.
-    """
+    """The row with that event key that counts, and those that lost, by place and line."""
     uploads = {one.place: one.upload for one in standings(connection, schema)}
     condition, values = _has_key(schema, key)
     if schema.every_line_counts:
@@ -94,6 +93,13 @@ def occurrences(
     for counts, place, line, *fields in rows:
         found = dict(zip(names, fields, strict=True))
         yield Occurrence(uploads[place], line, True, True, counts, found)
+
+
+def outside_ledger(
+    connection: Connection, schema: EventSchema, key: Sequence[Any], outside: Iterable[Outside]
+) -> Iterator[Occurrence]:
+    """The rows with that event key of uploads that are not in the ledger."""
+    names = list(schema.fields)
     for one in outside:
         if schema.every_line_counts and one.upload != key[0]:
             continue

@@ -73,8 +73,11 @@ class ConflictRefused(RuntimeError):
 
     def __init__(self, upload: str, count: int, first: list[Rival]) -> None:
         rows = "1 row says" if count == 1 else f"{count} rows say"
-        where = f"line {first[0].line} and line {first[0].other_line} of {first[0].other_upload}"
-        super().__init__(f"{rows} otherwise than what counts already; the first: {where}")
+        there = f"line {first[0].other_line} of {first[0].other_upload}"
+        super().__init__(
+            f"{rows} otherwise than what counts already; the first is line {first[0].line}, "
+            f"against {there}"
+        )
         self.upload = upload
         self.count = count
         self.first = first

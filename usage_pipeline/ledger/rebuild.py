@@ -86,9 +86,9 @@ def replace_tables(connection: Connection, schema: EventSchema, placed: Iterable
         )
     if schema.policy == "refuse" and (conflicts := count_all_conflicts(connection, schema)):
         raise RebuildRefused(
-            f"{conflicts} rows of {schema.name} say otherwise than others that count, which "
-            "on_duplicate: refuse does not allow. `usage-pipeline duplicates UPLOAD` lists them; "
-            "void an upload, or choose keep_first or keep_last."
+            f"Nothing of {schema.name} was rebuilt: on_duplicate: refuse allows no conflicts, and "
+            f"there are {conflicts} among the rows that are in. Change the policy back; then "
+            "`usage-pipeline duplicates UPLOAD` lists them, and an upload can be voided."
         )
     connection.execute("DELETE FROM pipeline.places WHERE schema = ?", [schema.name])
     now = datetime.now(UTC)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import duckdb
 
@@ -77,6 +78,7 @@ def ensure_tables(connection: Connection, schema: EventSchema) -> None:
     if known is None or (known != wanted and not _has_places(connection, schema)):
         make_tables(connection, schema)
     elif known != wanted:
+        refuse_changed(connection, schema)
         _extend(connection, schema, known, wanted)
 
 
@@ -147,7 +149,7 @@ def has_ledger(connection: Connection, schema: EventSchema) -> bool:
     return int(found[0][0]) == 2
 
 
-def _known_shape(connection: Connection, schema: EventSchema) -> dict[str, object] | None:
+def _known_shape(connection: Connection, schema: EventSchema) -> dict[str, Any] | None:
     rows = connection.execute(
         "SELECT shape FROM pipeline.ledgers WHERE schema = ?", [schema.name]
     ).fetchall()
@@ -159,41 +161,56 @@ def _has_places(connection: Connection, schema: EventSchema) -> bool:
     return bool(connection.execute(query, [schema.name]).fetchall())
 
 
-def _words(value: object) -> str:
-    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
-
-
-def _extend(
-    connection: Connection,
-    schema: EventSchema,
-    known: dict[str, object],
-    wanted: dict[str, object],
+def refuse_changed(
+    connection: Connection, schema: EventSchema, *, types_only: bool = False
 ) -> None:
+    """Raises LedgerShapeChanged where the YAML has changed under rows that are in.
+
+    Args:
+        types_only: a listing of rows does not mind another event key or policy.
+    """
+    if changes := shape_changes(connection, schema, types_only=types_only):
+        raise LedgerShapeChanged(
+            f"Rows of {schema.name} are in already, and its YAML has changed under them: "
+            f"{'; '.join(changes)}. Change it back, or take the new meaning over: "
+            f"`usage-pipeline rebuild --schema {schema.name}` builds the tables anew."
+        )
+
+
+def shape_changes(
+    connection: Connection, schema: EventSchema, *, types_only: bool = False
+) -> list[str]:
+    """What may not change under rows and has: event key, policy and types, in words."""
+    known, wanted = _known_shape(connection, schema), ledger_shape(schema)
+    if known is None or not _has_places(connection, schema):
+        return []
     old_types, new_types = known["types"], wanted["types"]
-    assert isinstance(old_types, dict)
-    assert isinstance(new_types, dict)
-    changes = [
+    keys = () if types_only else ("event_key", "on_duplicate")
+    return [
         f"{key} was {_words(known[key])} and is now {_words(wanted[key])}"
-        for key in ("event_key", "on_duplicate")
+        for key in keys
         if known[key] != wanted[key]
     ] + [
         f"field {name} was {old_types[name]} and is now {new_types[name]}"
         for name in new_types
         if name in old_types and old_types[name] != new_types[name]
     ]
-    if changes:
-        raise LedgerShapeChanged(
-            f"Rows of {schema.name} are in already, and its YAML has changed under them: "
-            f"{'; '.join(changes)}. Change it back, or take the new meaning over: "
-            f"`usage-pipeline rebuild --schema {schema.name}` builds the tables anew."
-        )
-    for name in new_types:
-        if name not in old_types:
+
+
+def _words(value: object) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
+def _extend(
+    connection: Connection, schema: EventSchema, known: dict[str, Any], wanted: dict[str, Any]
+) -> None:
+    for name in wanted["types"]:
+        if name not in known["types"]:
             for table in (ingestion_table(schema), displaced_table(schema)):
                 column = f"{quoted(name)} {sql_type(schema.fields[name])}"
                 connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
     # Types of fields that went out of the YAML stay known: their columns are still there.
-    shape = {**wanted, "types": {**old_types, **new_types}}
+    shape = {**wanted, "types": {**known["types"], **wanted["types"]}}
     connection.execute(
         "UPDATE pipeline.ledgers SET shape = ? WHERE schema = ?", [json.dumps(shape), schema.name]
     )

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from usage_pipeline.intake.archive import Archive, read_in_blocks
 from usage_pipeline.ledger.standing import Standing, standings
-from usage_pipeline.ledger.tables import displaced_table, fields_of, has_ledger, ingestion_table
+from usage_pipeline.ledger.tables import (
+    displaced_table,
+    fields_of,
+    has_ledger,
+    ingestion_table,
+    shape_changes,
+)
 from usage_pipeline.register import Register, Upload
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.schema.winners import beats, same_event
@@ -51,6 +57,15 @@ def verify(
             "nothing has been ingested yet",
             "uploads that were ingested, and the warehouse has no rows at all",
         )
+        return
+    changes = shape_changes(connection, schema)
+    yield proof(
+        f"{schema.name}: YAML",
+        changes,
+        "event key, policy and types are those of the rows that are in",
+        "changed under rows that are in; nothing more is proved before a rebuild",
+    )
+    if changes:
         return
     stands = standings(connection, schema)
     held = _held(connection, schema)

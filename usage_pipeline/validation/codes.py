@@ -239,7 +239,8 @@ _CATALOGUE = [
         "conflict-in-file",
         "duplicates",
         "The same event with other content in the same file",
-        "Find out which line is right; on_duplicate in the schema says which one counts.",
+        "Find out which line is right. on_duplicate in the schema says which one counts, or that "
+        "the file is refused.",
         warning=True,
     ),
     ErrorCode(
