@@ -59,7 +59,7 @@ def explain(flow: Flow, words: Sequence[str]) -> list[Reason]:
     uploads = {one.upload: one for one in flow.register.uploads(flow.schema.name)}
     with flow.warehouse.open() as connection:
         known = flow.can_read(connection)
-        key = typed_key(connection, flow.schema, words)
+        key = typed_key(flow.schema, words)
         found = list(in_ledger(connection, flow.schema, key)) if known else []
         found += outside_ledger(connection, flow.schema, key, _outside(flow, uploads.values()))
     winner = next((one for one in found if one.counts), None)
@@ -68,10 +68,12 @@ def explain(flow: Flow, words: Sequence[str]) -> list[Reason]:
 
 def _outside(flow: Flow, uploads: Iterable[Upload]) -> Iterator[Outside]:
     for upload in uploads:
-        if upload.state != "ingested" and upload.schema_version is not None:
-            frame = flow.archive.mapped(upload.schema, upload.upload, upload.schema_version)
-            if frame.exists():
-                yield Outside(upload.upload, frame)
+        is_in = upload.state == "ingested"
+        if upload.schema_version is None or (is_in and not upload.invalid):
+            continue
+        frame = flow.archive.mapped(upload.schema, upload.upload, upload.schema_version)
+        if frame.exists():
+            yield Outside(upload.upload, frame, all_rows=not is_in)
 
 
 def _reason(

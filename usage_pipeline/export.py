@@ -32,7 +32,7 @@ class Exported:
 def export_tables(
     folder: DataFolder, schemas: Iterable[EventSchema], to: Path
 ) -> Iterator[Exported]:
-    """Write `<schema>/ingestion_table.parquet`, `displaced.parquet`, `uploads.parquet` and one file
+    """Write `<schema>/ingestion_table.parquet`, `displaced.parquet`, `places.parquet` and one file
     per metric below `to`, all from the same moment.
 
     A file takes the place of the last one in one step: who reads that one reads on undisturbed.
@@ -81,7 +81,7 @@ def _queries(connection: Connection, schema: EventSchema) -> Iterator[tuple[str,
             f"SELECT places.upload, event.* FROM ({rows}) AS event JOIN ({mine}) AS places "
             "USING (place)",
         )
-    yield "uploads", f"{mine} ORDER BY place"
+    yield "places", f"{mine} ORDER BY place"
     for metric in schema.all_metrics:
         if has_values(connection, schema, metric):
             # Parquet has no integers of 128 bits; DuckDB would write the nearest double.

@@ -78,7 +78,7 @@ def duplicates(
     """List the rows of an upload that do not count: to which row they lost, and what differs."""
     found = register().find(upload, schema)
     flow = flow_of(found)
-    columns = ["line", *flow.schema.key_fields, "lost_as", "to_upload", "to_line", "differing"]
+    columns = ("line", "event_key", "lost_as", "to_upload", "to_line", "differing")
     counted: Counter[str] = Counter()
 
     def rows(rivals: Iterator[Rival]) -> Iterator[dict[str, Any]]:
@@ -119,8 +119,8 @@ def explain_event(
     flow = Flow(schema_named(schema), DataFolder.current())
     reasons = explain(flow, key)
     columns = ["upload", "line", "state", "counts", "why", "differing"]
-    if form is Format.csv:
-        columns += [name for name in flow.schema.fields if name not in columns]
+    if form is not Format.table:
+        columns.append("fields")
     rows = [_reason_row(one, form) for one in reasons]
     show(rows, columns, form, "No upload has this event.")
 
@@ -209,7 +209,7 @@ def _fail_on(problems: tuple[str, ...] | list[str]) -> None:
 def _lost_row(rival: Rival, form: Format) -> dict[str, Any]:
     return {
         "line": rival.line,
-        **rival.key,
+        "event_key": _values(rival.key, form),
         "lost_as": "conflict" if rival.conflict else "duplicate",
         "to_upload": rival.other_upload,
         "to_line": rival.other_line,
@@ -226,8 +226,13 @@ def _reason_row(reason: Reason, form: Format) -> dict[str, Any]:
         "counts": one.counts,
         "why": reason.why,
         "differing": _differing(reason.differing, form),
-        **({} if form is Format.table else one.fields),
+        "fields": one.fields,
     }
+
+
+def _values(fields: dict[str, Any], form: Format) -> Any:
+    """For programs, {field: value}; for people, the values."""
+    return fields if form is not Format.table else ", ".join(map(text, fields.values()))
 
 
 def _differing(differing: dict[str, tuple[Any, Any]], form: Format) -> Any:

@@ -50,6 +50,8 @@ def exit_code_of(error: Exception) -> tuple[int, str]:
             return REFUSED, _lines(*error.args)
         case WarehouseBusy() | LedgerLost():
             return MACHINE, printable(str(error))
+        case duckdb.Error() if "Failed to commit" in str(error):
+            return MACHINE, printable(f"The machine refused: {error}")
         case OSError() | duckdb.IOException() | duckdb.OutOfMemoryException():
             return MACHINE, printable(f"The machine refused: {error}")
         case OperationalError():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +40,20 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """An upload whose rows are not in the ledger, with its mapped frame."""
+    """An upload with rows that are not in the ledger, and its mapped frame.
+
+    all_rows: whether none of them is, or only those that are invalid.
+    """
 
     upload: str
     frame: Path
+    all_rows: bool
 
 
-def typed_key(connection: Connection, schema: EventSchema, words: Sequence[str]) -> list[Any]:
-    """The values of an event key, from text as listings print them; an empty text is no value.
+def typed_key(schema: EventSchema, words: Sequence[str]) -> list[Any]:
+    """The values of an event key, from text as listings print them.
+
+    A text that means "no value" in a file means so here.
 
     Raises:
         WrongKey: too few or too many, or one that its field cannot have.
@@ -55,21 +64,49 @@ def typed_key(connection: Connection, schema: EventSchema, words: Sequence[str])
             f"The event key of {schema.name} is {', '.join(names)}: "
             f"so many values are needed, not {len(words)}."
         )
-    types = {"upload": "VARCHAR", "line": "BIGINT"} | {
-        name: sql_type(field) for name, field in schema.fields.items()
+    types = {"upload": "string", "line": "integer"} | {
+        name: field.type for name, field in schema.fields.items()
     }
-    values: list[Any] = []
-    for name, word in zip(names, words, strict=True):
-        if word in schema.csv.null_values or not word:
-            values.append(None)
-            continue
-        query = f"SELECT TRY_CAST(? AS {types[name]})"
-        value = connection.execute(query, [word]).fetchall()[0][0]
-        if value is None:
-            kind = schema.fields[name].type if name in schema.fields else "integer"
-            raise WrongKey(f"'{word}' cannot be {name}, which is of type {kind}.")
-        values.append(value)
-    return values
+    return [
+        _typed(name, types[name], word, schema) for name, word in zip(names, words, strict=True)
+    ]
+
+
+def _typed(name: str, kind: str, word: str, schema: EventSchema) -> Any:
+    if word in schema.csv.null_values or (not word and kind != "string"):
+        return None
+    try:
+        value = _READERS[kind](word)
+    except (ValueError, ArithmeticError, KeyError):
+        raise WrongKey(f"'{word}' cannot be {name}, which is of type {kind}.") from None
+    return value
+
+
+def _integer(word: str) -> int:
+    # Python also reads 1_000 and Arabic digits.
+    if not re.fullmatch(r"[+-]?[0-9]+", word):
+        raise ValueError(word)
+    return int(word)
+
+
+def _decimal(word: str) -> Decimal:
+    if not re.fullmatch(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?", word):
+        raise ValueError(word)
+    return Decimal(word)
+
+
+def _moment(word: str) -> datetime:
+    moment = datetime.fromisoformat(word)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "string": str,
+    "integer": _integer,
+    "decimal": _decimal,
+    "timestamp": _moment,
+    "boolean": lambda word: {"true": True, "false": False}[word.lower()],
+}
 
 
 def in_ledger(
@@ -98,12 +135,14 @@ def in_ledger(
 def outside_ledger(
     connection: Connection, schema: EventSchema, key: Sequence[Any], outside: Iterable[Outside]
 ) -> Iterator[Occurrence]:
-    """The rows with that event key of uploads that are not in the ledger."""
+    """The rows with that event key that are not in the ledger, by upload and line."""
     names = list(schema.fields)
     for one in outside:
         if schema.every_line_counts and one.upload != key[0]:
             continue
         for line, valid, *fields in _rows_of_frame(connection, schema, one.frame, key):
+            if valid and not one.all_rows:
+                continue
             found = dict(zip(names, fields, strict=True))
             yield Occurrence(one.upload, line, False, valid, False, found)
 

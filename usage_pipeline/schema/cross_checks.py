@@ -33,7 +33,14 @@ RESERVED_FIELDS = (
     "received_at",
 )
 RESERVED_GROUPS = ("metric", "window_start", "window_end", "value", "events", "customer_id")
-RESERVED_METRICS = ("raw_upload", "mapped_events", "ingestion_table", "displaced")
+RESERVED_METRICS = (
+    "drop_folder",
+    "raw_upload",
+    "mapped_events",
+    "ingestion_table",
+    "displaced",
+    "places",
+)
 RESERVED_SCHEMAS = (
     "usage",
     "main",

@@ -46,6 +46,7 @@ class Warehouse:
         database.parent.mkdir(parents=True, exist_ok=True)
         self.folder.uploads.mkdir(parents=True, exist_ok=True)
         with warehouse_lock(database), _spill_folder(self.folder) as spill:
+            _make_whole(database)
             connection = _connect_patiently(database)
             try:
                 _configure(connection, spill, [self.folder.uploads, *folders], WAREHOUSE_MEMORY)
@@ -69,6 +70,17 @@ def scratch_connection(folder: DataFolder, *readable: Path) -> Iterator[Connecti
 def empty_connection() -> Connection:
     """An engine in memory that holds nothing and sees no file, for set-up that wants just any."""
     return duckdb.connect(":memory:", config={"enable_external_access": "false"})
+
+
+def _make_whole(database: Path) -> None:
+    """Make the database file where there is none; half made, the engine would refuse it."""
+    if database.exists():
+        return
+    unfinished = database.with_suffix(".new")
+    for part in (unfinished, unfinished.with_suffix(".new.wal")):
+        part.unlink(missing_ok=True)
+    duckdb.connect(str(unfinished)).close()
+    unfinished.rename(database)
 
 
 def _connect_patiently(database: Path) -> Connection:
