@@ -9,7 +9,7 @@ from datetime import UTC
 from typing import Any
 
 from usage_pipeline.flow import Flow
-from usage_pipeline.ledger import standing
+from usage_pipeline.ledger import standing, standings
 from usage_pipeline.ledger.explain import Occurrence, Outside, in_ledger, outside_ledger, typed_key
 from usage_pipeline.ledger.preview import as_if_ingested
 from usage_pipeline.ledger.rivals import Rival, losses_of
@@ -61,14 +61,17 @@ def explain(flow: Flow, words: Sequence[str]) -> list[Reason]:
         known = flow.can_read(connection)
         key = typed_key(flow.schema, words)
         found = list(in_ledger(connection, flow.schema, key)) if known else []
-        found += outside_ledger(connection, flow.schema, key, _outside(flow, uploads.values()))
+        stands = standings(connection, flow.schema) if known else []
+        active = {one.upload for one in stands if one.active}
+        outside = _outside(flow, uploads.values(), active)
+        found += outside_ledger(connection, flow.schema, key, outside)
     winner = next((one for one in found if one.counts), None)
     return [_reason(flow, one, uploads[one.upload], winner, found) for one in found]
 
 
-def _outside(flow: Flow, uploads: Iterable[Upload]) -> Iterator[Outside]:
+def _outside(flow: Flow, uploads: Iterable[Upload], active: set[str]) -> Iterator[Outside]:
     for upload in uploads:
-        is_in = upload.state == "ingested"
+        is_in = upload.upload in active
         if upload.schema_version is None or (is_in and not upload.invalid):
             continue
         frame = flow.archive.mapped(upload.schema, upload.upload, upload.schema_version)

@@ -28,7 +28,7 @@ FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.
 SchemaOption = Annotated[str | None, typer.Option("--schema", help="The event schema.")]
 RequiredSchema = Annotated[str, typer.Option("--schema", help="The event schema.")]
 By = Annotated[str, typer.Option("--by", help="Who you are.")]
-WhyOption = Annotated[str, typer.Option("--reason", help="Why.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why.")]
 Uploads = Annotated[str, typer.Argument(help="The upload, as `uploads` lists it.")]
 
 

@@ -14,10 +14,10 @@ from usage_pipeline.audit import Reason, explain, lost_rows
 from usage_pipeline.cli.common import (
     By,
     FormatOption,
+    ReasonOption,
     RequiredSchema,
     SchemaOption,
     Uploads,
-    WhyOption,
     flow_of,
     register,
     remark,
@@ -53,7 +53,7 @@ def add_to(app: typer.Typer) -> None:
 def void(
     uploads: Several,
     by: By,
-    reason: WhyOption,
+    reason: ReasonOption,
     schema: SchemaOption = None,
     form: FormatOption = Format.table,
 ) -> None:
@@ -64,7 +64,7 @@ def void(
 def restore(
     uploads: Several,
     by: By,
-    reason: WhyOption,
+    reason: ReasonOption,
     schema: SchemaOption = None,
     form: FormatOption = Format.table,
 ) -> None:

@@ -11,9 +11,9 @@ from usage_pipeline.cli.bad_lines import match_as_judged, write_bad_lines
 from usage_pipeline.cli.common import (
     By,
     FormatOption,
+    ReasonOption,
     SchemaOption,
     Uploads,
-    WhyOption,
     flow_of,
     register,
     remark,
@@ -146,7 +146,7 @@ def confirm(
 def refuse(
     upload: Uploads,
     by: By,
-    reason: WhyOption,
+    reason: ReasonOption,
     schema: SchemaOption = None,
     form: FormatOption = Format.table,
 ) -> None:
@@ -157,7 +157,7 @@ def refuse(
 def reopen(
     upload: Uploads,
     by: By,
-    reason: WhyOption,
+    reason: ReasonOption,
     schema: SchemaOption = None,
     form: FormatOption = Format.table,
 ) -> None:

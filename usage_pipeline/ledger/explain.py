@@ -86,13 +86,19 @@ def _integer(word: str) -> int:
     # Python also reads 1_000 and Arabic digits.
     if not re.fullmatch(r"[+-]?[0-9]+", word):
         raise ValueError(word)
-    return int(word)
+    number = int(word)
+    if number.bit_length() > 63:
+        raise ValueError(word)
+    return number
 
 
 def _decimal(word: str) -> Decimal:
     if not re.fullmatch(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?", word):
         raise ValueError(word)
-    return Decimal(word)
+    number = Decimal(word)
+    if len(number.as_tuple().digits) > 38 or abs(number.adjusted()) > 38:
+        raise ValueError(word)
+    return number
 
 
 def _moment(word: str) -> datetime:

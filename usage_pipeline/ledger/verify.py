@@ -216,7 +216,11 @@ def _register_follows(
     uploads: list[Upload], stands: list[Standing], held: dict[int, Held], schema: EventSchema
 ) -> Proof:
     there = {one.upload: one for one in stands}
-    wrong = [one.upload for one in uploads if not _agree(one, there.pop(one.upload, None))]
+    wrong = [
+        one.upload if one.decision == one.followed else f"{one.upload} (decided, not carried out)"
+        for one in uploads
+        if not _agree(one, there.pop(one.upload, None))
+    ]
     # What is left, no upload of the register has: rows that nobody decided on.
     wrong += list(there)
     places = {one.place for one in stands if one.active}

@@ -21,6 +21,9 @@ from usage_pipeline.schema.rules import DEFAULT_FUTURE_LIMIT, Rule
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import column_list, literal, parquet, quoted
 
+#: The caller gives a temporary name already; the engine's own would be left behind by a crash.
+_AS_PARQUET = "FORMAT parquet, USE_TMP_FILE false"
+
 
 def write_frame(
     connection: Connection,
@@ -49,7 +52,7 @@ def write_frame(
     connection.register("records", stream)
     try:
         query = frame_query("records", cells, constants, schema, rules, received_at)
-        connection.execute(f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet)")
+        connection.execute(f"COPY ({query}) TO {literal(str(target))} ({_AS_PARQUET})")
     finally:
         connection.unregister("records")
 
@@ -60,7 +63,7 @@ def write_valid_rows(
     """Write `line` and the fields of a frame's valid rows as Parquet."""
     columns = column_list(["line", *schema.fields])
     query = f"SELECT {columns} FROM {parquet(frame)} WHERE valid ORDER BY line"
-    connection.execute(f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet)")
+    connection.execute(f"COPY ({query}) TO {literal(str(target))} ({_AS_PARQUET})")
 
 
 def frame_query(

@@ -16,6 +16,7 @@ from usage_pipeline.orchestration.checks import check_specs, evaluations
 from usage_pipeline.orchestration.ledger_events import fail_if, open_ledger, settle_and_meter
 from usage_pipeline.orchestration.partitions import upload_partitions
 from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
+from usage_pipeline.orchestration.run_problems import plain
 from usage_pipeline.register import Upload
 from usage_pipeline.register.states import next_step
 from usage_pipeline.schema import EventSchema
@@ -123,7 +124,7 @@ def _raw_events(
         try:
             shown = metadata.upload_metadata(upload, original, flow.schema)
         except Exception as error:
-            troubles[upload.upload] = f"the archived file cannot be read: {error!r}"
+            troubles[upload.upload] = f"the archived file cannot be read: {plain(error)}"
         else:
             yield dg.AssetMaterialization(asset, partition=upload.upload, metadata=shown)
 
@@ -138,7 +139,7 @@ def _mapped_events(
     for upload, checked in flow.check(uploads):
         if not isinstance(checked, CheckedFile):
             context.log.error("%s could not be checked", upload.upload, exc_info=checked)
-            troubles[upload.upload] = f"could not be checked: {checked!r}"
+            troubles[upload.upload] = f"could not be checked: {plain(checked)}"
             continue
         error_file = flow.archive.errors(upload.schema, upload.upload, flow.version)
         if checked.mapped.frame is not None:

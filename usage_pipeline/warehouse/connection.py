@@ -77,7 +77,8 @@ def _make_whole(database: Path) -> None:
     if database.exists():
         return
     unfinished = database.with_suffix(".new")
-    for part in (unfinished, unfinished.with_suffix(".new.wal")):
+    # Also the log of a file that somebody removed: it fits no other.
+    for part in (unfinished, Path(f"{unfinished}.wal"), Path(f"{database}.wal")):
         part.unlink(missing_ok=True)
     duckdb.connect(str(unfinished)).close()
     unfinished.rename(database)
