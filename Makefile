@@ -17,7 +17,7 @@ demo: install
 	$(BIN)/usage-pipeline demo
 
 test: lint
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Crashes, restarts and crowds with the real daemon, for a quarter of an hour or so.
 soak: install

@@ -79,7 +79,7 @@ class Flow:
         """Where files for the schema are dropped."""
         return self.folder.drop / self.schema.name
 
-    def take_dropped(self, *, most: int, seconds: float, large: Large) -> Taken:
+    def take_dropped(self, *, most: int, seconds: float, large: Large, wait: float = 0) -> Taken:
         """Receive what is complete in the drop folder; see `intake.take.take_dropped`."""
         return take_dropped(
             self.drop_folder,
@@ -89,6 +89,7 @@ class Flow:
             most=most,
             seconds=seconds,
             large=large,
+            wait=wait,
         )
 
     def open_ledger(self) -> None:

@@ -66,16 +66,18 @@ def take_dropped(
     most: int,
     seconds: float,
     large: Large,
+    wait: float = 0,
 ) -> Taken:
     """Archive and register what is complete in `folder`, in order; then it leaves the folder.
 
-    `most` files and `seconds` are where it stops; the next time goes on.
+    `most` files and `seconds` are where it stops; the next time goes on. `wait` is how many
+    seconds somebody else may still be at it.
 
     Raises:
         TakenElsewhere: somebody else is at it.
         OSError: the folder cannot be read, or the archive not written.
     """
-    with _alone(archive, schema):
+    with _alone(archive, schema, wait):
         archive.sweep()
         _finish_what_a_crash_left(folder, schema, register)
         contents = look_into(folder, most)
@@ -99,11 +101,11 @@ def take_dropped(
 
 
 @contextmanager
-def _alone(archive: Archive, schema: EventSchema) -> Iterator[None]:
+def _alone(archive: Archive, schema: EventSchema, wait: float) -> Iterator[None]:
     locks = archive.folder.warehouse.parent
     locks.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(locks / f"drop-{schema.name}.lock", timeout=0):
+        with FileLock(locks / f"drop-{schema.name}.lock", timeout=wait):
             yield
     except Timeout:
         raise TakenElsewhere(f"files for {schema.name} are being taken by another run") from None

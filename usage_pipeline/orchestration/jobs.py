@@ -20,6 +20,9 @@ from usage_pipeline.schema import EventSchema
 #: How many files leave the drop folder at a time.
 FILES_PER_RUN = 200
 
+#: A tick that takes files at the moment is soon done; the run must not fail for it.
+WAIT_SECONDS = 60.0
+
 
 def ingest_job_name(schema: EventSchema) -> str:
     return f"{schema.name}_ingest"
@@ -54,7 +57,9 @@ def take_job(schema: EventSchema) -> dg.JobDefinition:
     def take(context: dg.OpExecutionContext, warehouse: UsageWarehouse) -> None:
         flow = warehouse.flow(schema)
         try:
-            taken = flow.take_dropped(most=FILES_PER_RUN, seconds=inf, large="take")
+            taken = flow.take_dropped(
+                most=FILES_PER_RUN, seconds=inf, large="take", wait=WAIT_SECONDS
+            )
         except TakenElsewhere as error:
             raise dg.Failure(description=str(error), allow_retries=False) from None
         except OSError as error:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from itertools import count
 from pathlib import Path
+from threading import Timer
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -335,6 +337,15 @@ class TestTwoAtOnce:
         take(work)
         assert told == ["files for api_usage are being taken by another run"]
         assert drops_of(work, "a.csv") == ["new"]
+
+    def test_one_that_may_wait_takes_its_turn(self, work: Workplace) -> None:
+        drop(work, "a.csv", "a\n")
+        work.folder.warehouse.parent.mkdir(exist_ok=True)
+        held = FileLock(work.folder.warehouse.parent / "drop-api_usage.lock", thread_local=False)
+        held.acquire()
+        Timer(0.3, held.release).start()
+        taken = work.flow().take_dropped(most=200, seconds=60, large="take", wait=30)
+        assert [receipt.outcome for receipt in taken.receipts] == ["new"]
 
     def test_so_is_another_process(self, work: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
         ended: list[bool] = []
