@@ -14,9 +14,10 @@ from usage_pipeline.flow import Flow
 from usage_pipeline.schema import load_schemas
 
 LARGE = 50_000_000
+#: Ten months of history in equal parts; new rows lie in the month after, or in the last of these.
+MONTHS = [f"2024-{month:02d}-01" for month in range(1, 11)]
+NEW_MONTH = "2024-11-01"
 BATCH = 1_000_000
-PART = 5_000_000
-ROUNDS = 3
 CYCLES = 12
 
 
@@ -28,9 +29,11 @@ def measure_ledger(work: Path, large: int = LARGE) -> None:
     empty, full = work / "empty", work / "full"
     _fill(program, work, full, large)
     print(f"A file of {BATCH:,} new rows; empty ledger, and one of {large:,} rows", flush=True)
-    for number in range(ROUNDS):
+    for number, month in enumerate([NEW_MONTH, NEW_MONTH, NEW_MONTH, MONTHS[-1], MONTHS[-1]]):
         file = work / f"new-{number}.csv"
-        write_large_file(file, BATCH, first=large + number * BATCH, key=SCATTERED)
+        first = large + number * BATCH
+        write_large_file(file, BATCH, first=first, key=SCATTERED, begin=month)
+        print(f"  rows of {month}:", flush=True)
         shutil.rmtree(empty, ignore_errors=True)
         for name, data in (("empty", empty), ("large", full)):
             ingest = measure(program, "ingest", str(file), "--schema", "api_usage", data=data)
@@ -39,7 +42,7 @@ def measure_ledger(work: Path, large: int = LARGE) -> None:
             void = measure(program, "void", upload, "--by", "bench", "--reason", "speed", data=data)
             ledger = _ledger_alone(flow, upload)
             print(
-                f"  {name}: ingest {ingest}; void {void}; the ledger alone: restore "
+                f"    {name}: ingest {ingest}; void {void}; the ledger alone: restore "
                 f"{ledger[0]:.2f} s, void {ledger[1]:.2f} s",
                 flush=True,
             )
@@ -48,9 +51,10 @@ def measure_ledger(work: Path, large: int = LARGE) -> None:
 
 
 def _fill(program: str, work: Path, data: Path, rows: int) -> None:
-    for first in range(0, rows, PART):
-        file = work / f"part-{first}.csv"
-        write_large_file(file, min(PART, rows - first), first=first, key=SCATTERED)
+    part = rows // len(MONTHS)
+    for number, month in enumerate(MONTHS):
+        file = work / f"part-{number}.csv"
+        write_large_file(file, part, first=number * part, key=SCATTERED, begin=month)
         measure(program, "ingest", str(file), "--schema", "api_usage", data=data)
         file.unlink()
 

@@ -37,12 +37,15 @@ def write_usage_file(path: Path, rows: int) -> None:
             )
 
 
-def write_large_file(path: Path, rows: int, first: int = 0, key: str = _IN_ORDER) -> None:
+def write_large_file(
+    path: Path, rows: int, first: int = 0, key: str = _IN_ORDER, begin: str = "2024-10-01"
+) -> None:
     """A clean file like that of `write_usage_file`, made in seconds where that takes minutes.
 
     Args:
         first: number of the first event; files of other numbers have other events.
         key: SQL that makes the event's key of its number n.
+        begin: the first of the thirty days that the events lie in.
     """
     regions = ", ".join(f"'{region}'" for region in _REGIONS)
     event_id, account, when, calls, storage, region = HEADER.split(",")
@@ -50,7 +53,7 @@ def write_large_file(path: Path, rows: int, first: int = 0, key: str = _IN_ORDER
         connection.execute(f"""
             COPY (SELECT {key} AS "{event_id}",
                          'cust-' || lpad((hash(n) % 1000)::VARCHAR, 5, '0') AS "{account}",
-                         strftime(TIMESTAMP '2024-10-01' + to_seconds((hash(n * 7) % 2592000)::INT),
+                         strftime(TIMESTAMP '{begin}' + to_seconds((hash(n * 7) % 2592000)::INT),
                                   '%Y-%m-%dT%H:%M:%SZ') AS "{when}",
                          hash(n * 3) % 1000 AS "{calls}",
                          (hash(n * 5) % 1000) || '.' || hash(n * 11) % 90000 + 10000 AS "{storage}",
