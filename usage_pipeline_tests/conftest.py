@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,15 @@ import pytest
 
 from usage_pipeline.data_folder import PROJECT
 from usage_pipeline_tests.workplace import Workplace
+
+HOLD = """
+import sys
+from usage_pipeline.data_folder import DataFolder
+from usage_pipeline.warehouse import Warehouse
+with Warehouse(DataFolder.current()).open():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 def workplace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
@@ -36,3 +47,17 @@ def shared_work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]
     """One place for the tests of a module, which look at what its first step made."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         yield workplace(tmp_path_factory.mktemp("shared"), monkeypatch)
+
+
+@pytest.fixture
+def holder(work: Workplace) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has the warehouse open."""
+    assert work
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()

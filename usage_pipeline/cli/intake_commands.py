@@ -136,7 +136,7 @@ def finish(flow: Flow, uploads: Sequence[Upload]) -> list[str]:
 
 def _due(flow: Flow, uploads: Sequence[Upload]) -> list[str]:
     received = [upload.upload for upload in uploads if upload.state == "received"]
-    left_over = [one.upload for one in flow.register.uploads(flow.schema.name, ["confirmed"])]
+    left_over = [one.upload.upload for one in flow.register.decisions.due(flow.schema.name)]
     due = list(dict.fromkeys([*received, *left_over]))
     if not due and uploads and flow.register.windows.stale(flow.schema.name):
         # Any run of the schema computes the windows that were left stale.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -129,17 +129,13 @@ def rebuild(schema: RequiredSchema, form: FormatOption = Format.table) -> None:
     """Build the tables of a schema anew from the archive; needed when the YAML changed key, policy
     or types under rows that are in. Exit 1, and nothing changed, where an upload does not fit.
     """
-    from usage_pipeline.orchestration.instance import open_instance
-    from usage_pipeline.orchestration.local_runs import run_settle
-
     flow = Flow(schema_named(schema), DataFolder.current())
     with remarks.status("Rebuilding…"):
         built = build_anew(flow)
-        with open_instance(flow.folder) as instance:
-            report = run_settle(instance, flow.folder, flow.schema, [])
+    problems = _settle([flow], [])
     columns = ("schema", "uploads", "read_again", "ingested", "displaced")
     show([{"schema": schema} | asdict(built)], columns, form, "")
-    _fail_on(report.problems)
+    _fail_on(problems)
 
 
 def export(
@@ -165,29 +161,20 @@ def export(
 def _take_back(
     action: Action, names: list[str], by: str, reason: str, schema: str | None, form: Format
 ) -> None:
-    from usage_pipeline.orchestration.instance import open_instance
-    from usage_pipeline.orchestration.local_runs import run_settle
-
     said(by, "--by")
     said(reason, "--reason")
     store = register()
     found = [store.find(name, schema) for name in dict.fromkeys(names)]
-    by_schema: dict[str, list[Upload]] = {}
-    for upload in found:
-        by_schema.setdefault(upload.schema, []).append(upload)
-    flows = {name: flow_of(uploads[0]) for name, uploads in by_schema.items()}
+    flows = {upload.schema: flow_of(upload) for upload in found}
     for flow in flows.values():
         flow.open_ledger()
+    # A command that was killed may have left its decision undone, and this is its repetition.
+    left = [flow for flow in flows.values() if store.decisions.due(flow.schema.name)]
+    problems = _settle(left, found)
+    fresh = [store.find(one.upload, one.schema) for one in found]
     # All of them or none, also across schemas.
-    chosen = [(store.find(one.upload, one.schema), one.schema_version) for one in found]
-    store.decide_all(chosen, action, by, reason)
-    problems: list[str] = []
-    with open_instance(DataFolder.current()) as instance, remarks.status("Working…"):
-        for name, uploads in by_schema.items():
-            flow = flows[name]
-            keys = [upload.upload for upload in uploads]
-            report = run_settle(instance, flow.folder, flow.schema, keys)
-            problems += report.problems
+    store.decide_all([(one, one.schema_version) for one in fresh], action, by, reason)
+    problems += _settle(flows.values(), found)
     now = [store.find(one.upload, one.schema) for one in found]
     show([upload_row(one, INGEST_COLUMNS) for one in now], INGEST_COLUMNS, form, "")
     _fail_on(problems)
@@ -199,7 +186,22 @@ def _take_back(
         raise typer.Exit(REFUSED)
 
 
-def _fail_on(problems: tuple[str, ...] | list[str]) -> None:
+def _settle(flows: Collection[Flow], uploads: Sequence[Upload]) -> list[str]:
+    """Have the ledgers follow what is decided, in recorded runs; returns what went wrong."""
+    from usage_pipeline.orchestration.instance import open_instance
+    from usage_pipeline.orchestration.local_runs import run_settle
+
+    if not flows:
+        return []
+    problems: list[str] = []
+    with open_instance(DataFolder.current()) as instance, remarks.status("Working…"):
+        for flow in flows:
+            keys = [one.upload for one in uploads if one.schema == flow.schema.name]
+            problems += run_settle(instance, flow.folder, flow.schema, keys).problems
+    return problems
+
+
+def _fail_on(problems: list[str]) -> None:
     for problem in problems:
         remark(problem, style="red")
     if problems:

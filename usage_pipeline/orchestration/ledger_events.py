@@ -43,7 +43,8 @@ def settle_and_meter(
     with warehouse.get_connection() as connection:
         for upload, outcome in flow.settle(connection, uploads):
             if isinstance(outcome, Followed):
-                shown = metadata.ledger_metadata(upload, outcome, flow.register.history(upload))
+                told = flow.register.history(upload) if upload.state == "voided" else []
+                shown = metadata.ledger_metadata(upload, outcome, told)
                 yield dg.AssetMaterialization(table, partition=upload.upload, metadata=shown)
             elif isinstance(outcome, ConflictRefused):
                 refused[upload.upload] = str(outcome)

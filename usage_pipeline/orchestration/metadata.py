@@ -142,7 +142,7 @@ def _next_step(upload: Upload, checked: CheckedFile) -> str:
 
 def ledger_metadata(upload: Upload, followed: Followed, history: Sequence[Entry]) -> Metadata:
     """Of `ingestion_table`: whether the upload is in, what became of each valid row, and which
-    lost to which, the first ones.
+    lost to which, the first ones. `history` is that of a voided upload.
     """
     stands, losses = followed.standing, followed.losses
     assert stands is not None
@@ -153,13 +153,12 @@ def ledger_metadata(upload: Upload, followed: Followed, history: Sequence[Entry]
         **stands.counts,
         "schema_version": dg.MetadataValue.text(stands.schema_version),
     }
-    if upload.state == "voided":
-        for entry in [one for one in history if one.action == "void"][-1:]:
-            shown |= {
-                "voided_by": dg.MetadataValue.text(entry.by),
-                "reason": dg.MetadataValue.text(entry.note or ""),
-                "voided_at": dg.MetadataValue.timestamp(entry.at),
-            }
+    for entry in [one for one in history if one.action == "void"][-1:]:
+        shown |= {
+            "voided_by": dg.MetadataValue.text(entry.by),
+            "reason": dg.MetadataValue.text(entry.note or ""),
+            "voided_at": dg.MetadataValue.timestamp(entry.at),
+        }
     if losses is not None:
         shown["conflicts"] = losses.conflicts
         if losses.first:

@@ -393,3 +393,31 @@ class TestTheJobs:
         assert told is not None
         assert advice in str(told.description)
         assert whole(work) == before
+
+
+class TestAfterAKill:
+    """A decision is in the register, and the process that was to carry it out is gone."""
+
+    def decided_on(self, work: Workplace) -> str:
+        upload = taken_in(work, "a.csv", row("e1"))
+        work.flow().void([work.upload(upload)], "rita", "sent twice")
+        assert calls_of(work) == {"e1": 10}
+        return upload
+
+    def test_the_same_command_again_takes_the_rows_out(self, work: Workplace) -> None:
+        upload = self.decided_on(work)
+        assert void(work, upload).exit_code == 1
+        assert calls_of(work) == {}
+        assert work.run("verify", "--rebuild").exit_code == 0
+
+    def test_so_does_any_file_that_is_handed_in(self, work: Workplace) -> None:
+        self.decided_on(work)
+        work.run("ingest", work.files / "a.csv", "--schema", "api_usage")
+        assert calls_of(work) == {}
+        assert work.run("verify", "--rebuild").exit_code == 0
+
+    def test_it_can_be_restored_at_once(self, work: Workplace) -> None:
+        upload = self.decided_on(work)
+        assert restore(work, upload).exit_code == 0
+        assert calls_of(work) == {"e1": 10}
+        assert work.run("verify", "--rebuild").exit_code == 0

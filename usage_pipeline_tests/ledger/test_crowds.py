@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,6 @@ pytestmark = pytest.mark.slow
 PROGRAM = Path(sys.executable).with_name("usage-pipeline")
 #: How long any of them may take before it counts as stuck.
 PATIENCE = 240
-
-HOLD = """
-import sys
-from usage_pipeline.data_folder import DataFolder
-from usage_pipeline.warehouse import Warehouse
-with Warehouse(DataFolder.current()).open():
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
 Command = tuple[str, ...]
 
@@ -134,19 +124,6 @@ def test_the_same_file_by_many_at_once_is_one_upload(work: Workplace) -> None:
 
 
 class TestWhileSomebodyHoldsTheWarehouse:
-    @pytest.fixture
-    def holder(self, work: Workplace) -> Iterator[subprocess.Popen[str]]:
-        """Another process that has the warehouse open."""
-        assert work.data.is_dir()
-        process = subprocess.Popen(
-            [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        yield process
-        process.kill()
-        process.communicate()
-
     def test_each_command_gives_up_in_time_and_names_the_process(
         self,
         work: Workplace,

@@ -11,24 +11,14 @@ from hypothesis import strategies as st
 
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
-from usage_pipeline.schema import parse_schema
+from usage_pipeline.schema.event_schema import DuplicatePolicy
+from usage_pipeline_tests.ledger.ledger_machine import schema_with
+from usage_pipeline_tests.ledger.model import Model, Row
 
-SCHEMA = parse_schema(
-    {
-        "name": "model",
-        "fields": {
-            "customer_id": {"type": "string"},
-            "part": {"type": "string", "required": False},
-            "timestamp": {"type": "timestamp", "time_zone": "UTC"},
-            "amount": {"type": "integer", "usage": True},
-        },
-        # A part may be missing: a missing value is a value of the key.
-        "event_key": ["customer_id", "part"],
-        "metrics": {"total": {"aggregation": "sum", "field": "amount", "window": "day"}},
-    }
-)
+POLICIES: list[DuplicatePolicy] = ["keep_first", "keep_last"]
 
-Row = tuple[str, str, int, int]
+#: customer, part, day, amount
+Line = tuple[str, str, int, int]
 
 rows = st.tuples(
     st.sampled_from(["a", "b", "c"]),
@@ -39,19 +29,25 @@ rows = st.tuples(
 uploads = st.lists(st.lists(rows, min_size=1, max_size=8), min_size=1, max_size=5)
 
 
-def as_csv(upload: list[Row], number: int) -> str:
+def as_csv(upload: list[Line], number: int) -> str:
     lines = ["customer_id,part,timestamp,amount,number"]
     lines += [f"{c},{part},2024-01-0{day},{amount},{number}" for c, part, day, amount in upload]
     return "\n".join(lines) + "\n"
 
 
-def winners(history: list[list[Row]]) -> dict[tuple[str, str], tuple[int, int, Row]]:
-    """{event key: (place, line, row)} of the first row by place and line."""
-    first: dict[tuple[str, str], tuple[int, int, Row]] = {}
-    for place, upload in enumerate(history, 1):
-        for line, row in enumerate(upload, 2):
-            first.setdefault(row[:2], (place, line, row))
-    return first
+def model_of(policy: DuplicatePolicy, history: list[list[Line]]) -> Model:
+    """The files, each in at its place."""
+    return Model(
+        policy,
+        rows={
+            place: [
+                Row(line, (customer, part or None), (day, amount))
+                for line, (customer, part, day, amount) in enumerate(upload, 2)
+            ]
+            for place, upload in enumerate(history, 1)
+        },
+        active=set(range(1, len(history) + 1)),
+    )
 
 
 def take_in(flow: Flow, folder: Path, text: str, name: str) -> None:
@@ -65,20 +61,19 @@ def take_in(flow: Flow, folder: Path, text: str, name: str) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(uploads, st.data())
-def test_the_first_row_of_each_event_counts_across_files_and_inside_them(
-    history: list[list[Row]], data: st.DataObject
+@given(st.sampled_from(POLICIES), uploads, st.data())
+def test_the_right_row_of_each_event_counts_across_files_and_inside_them(
+    policy: DuplicatePolicy, history: list[list[Line]], data: st.DataObject
 ) -> None:
     with TemporaryDirectory() as folder:
-        flow = Flow(SCHEMA, DataFolder(Path(folder) / "data"))
+        flow = Flow(schema_with(policy), DataFolder(Path(folder) / "data"))
         for number, upload in enumerate(history):
             take_in(flow, Path(folder), as_csv(upload, number), f"{number}.csv")
             again = data.draw(st.integers(0, number), label="taken in again")
             take_in(flow, Path(folder), as_csv(history[again], again), "again.csv")
-        expected = winners(history)
         with flow.warehouse.open() as connection:
             table = connection.execute(
-                """SELECT place, line, customer_id, coalesce(part, ''),
+                """SELECT place, line, customer_id, part,
                           day("timestamp" AT TIME ZONE 'UTC'), amount
                    FROM model.ingestion_table"""
             ).fetchall()
@@ -86,27 +81,25 @@ def test_the_first_row_of_each_event_counts_across_files_and_inside_them(
                 """SELECT customer_id, day(window_start AT TIME ZONE 'UTC'), value, events
                    FROM model.total"""
             ).fetchall()
-        assert sorted(table) == sorted(
-            (place, line, *row) for place, line, row in expected.values()
+        model = model_of(policy, history)
+        counting = [(where, model.all_rows()[where]) for where in model.winners().values()]
+        assert Counter(table) == Counter(
+            (*where, *row.key, *row.content) for where, row in counting
         )
 
-        sums: Counter[tuple[str, int]] = Counter()
-        events: Counter[tuple[str, int]] = Counter()
-        for _, _, (customer, _, day, amount) in expected.values():
-            sums[customer, day] += amount
-            events[customer, day] += 1
-        assert sorted(totals) == sorted((*key, sums[key], events[key]) for key in events)
+        amounts: dict[tuple[str | None, int], list[int]] = {}
+        for _, row in counting:
+            day, amount = row.content
+            amounts.setdefault((row.key[0], day), []).append(amount)
+        assert sorted(totals) == sorted((*key, sum(one), len(one)) for key, one in amounts.items())
 
-        won = Counter(place for place, _, _ in expected.values())
-        for place, (upload, record) in enumerate(
-            zip(history, flow.register.uploads("model"), strict=True), 1
-        ):
-            assert (record.place, record.ingested) == (place, won[place])
-            assert record.duplicates == len(upload) - won[place]
+        for place, record in enumerate(flow.register.uploads("model"), 1):
+            counts = (record.ingested, record.duplicates, record.superseded)
+            assert (record.place, counts) == (place, model.counts(place))
 
 
 def test_places_are_taken_in_the_order_of_ingestion(tmp_path: Path) -> None:
-    flow = Flow(SCHEMA, DataFolder(tmp_path / "data"))
+    flow = Flow(schema_with("keep_first"), DataFolder(tmp_path / "data"))
     for number in range(3):
         take_in(flow, tmp_path, as_csv([("a", "x", 1, 1)], number), f"{number}.csv")
     assert [one.place for one in flow.register.uploads("model")] == [1, 2, 3]

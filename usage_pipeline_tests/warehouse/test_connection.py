@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -20,29 +19,6 @@ from usage_pipeline.warehouse import (
 )
 from usage_pipeline.warehouse.lock import wait_seconds
 from usage_pipeline_tests.workplace import Workplace
-
-HOLD = """
-import sys
-from usage_pipeline.data_folder import DataFolder
-from usage_pipeline.warehouse import Warehouse
-with Warehouse(DataFolder.current()).open():
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-@pytest.fixture
-def holder(work: Workplace) -> Iterator[subprocess.Popen[str]]:
-    """Another process that has the warehouse open."""
-    assert work
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    yield process
-    process.kill()
-    process.wait()
 
 
 def test_a_second_process_waits_and_then_is_told_who_holds_it(
