@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,12 +21,14 @@ from usage_pipeline.ledger import (
 )
 from usage_pipeline.ledger.preview import conflicts_with_ledger
 from usage_pipeline.ledger.tables import has_ledger, refuse_changed
+from usage_pipeline.mapping.choosing import Choice, WrongMapping, choice_for
 from usage_pipeline.mapping.frame import write_valid_rows
 from usage_pipeline.mapping.map_files import SourceFile, map_files
 from usage_pipeline.metering import ComputedWindow, MetricOverflow, refresh_metrics
+from usage_pipeline.provenance import Provenance, provenance_of, with_origin
 from usage_pipeline.register import Receipt, Register, Upload, WrongState, require
 from usage_pipeline.register.states import Action
-from usage_pipeline.schema import EventSchema, schema_version
+from usage_pipeline.schema import EventSchema, known_choices, schema_version
 from usage_pipeline.schema.rules import row_rules
 from usage_pipeline.settling import Settling
 from usage_pipeline.validation.check_files import (
@@ -65,6 +67,10 @@ class Flow:
     @cached_property
     def version(self) -> str:
         return schema_version(self.schema)
+
+    def version_of(self, upload: Upload) -> str:
+        """Today's schema version, with what a person chose for the upload."""
+        return schema_version(self.schema, upload.chosen) if upload.chosen else self.version
 
     @cached_property
     def suite(self) -> SuiteRunner:
@@ -150,22 +156,36 @@ class Flow:
                     yield self.register.judge(upload, checked.verdict, confirmed_by), checked
 
     def _check(self, upload: Upload, connection: Connection) -> CheckedFile:
-        checked = self.map_again(upload, connection)
-        with_ledger = self._against_ledger(checked, upload.upload)
-        if with_ledger is not checked:
-            target = self.archive.errors(upload.schema, upload.upload, self.version)
-            write_error_file(with_ledger.findings, self.schema, target)
-        return with_ledger
+        original = self.archive.original(upload.schema, upload.upload)
+        known = provenance_of(original, self.schema, self.register, upload)
+        if (dict(known.chosen), known.fix_of) != (upload.chosen or {}, upload.fix_of):
+            upload = self.register.mappings.take_over(
+                upload, known.chosen, known.fix_of, known.by, known.why
+            )
+        checked = self._mapped_again(upload, known, connection)
+        alone = self._against_ledger(checked, upload.upload)
+        judged = alone if upload.place is not None else with_origin(alone, known)
+        if judged is not checked:
+            target = self.archive.errors(upload.schema, upload.upload, self.version_of(upload))
+            write_error_file(judged.findings, self.schema, target)
+        return judged
 
     def map_again(self, upload: Upload, connection: Connection) -> CheckedFile:
         """Map and check an upload by today's schema, beside the ledger; stores frame and errors."""
+        original = self.archive.original(upload.schema, upload.upload)
+        known = provenance_of(original, self.schema, self.register, upload)
+        return self._mapped_again(upload, known, connection)
+
+    def _mapped_again(
+        self, upload: Upload, known: Provenance, connection: Connection
+    ) -> CheckedFile:
         key = self.schema.name, upload.upload
-        source = SourceFile(self.archive.original(*key), upload.file_name, upload.received_at)
+        version = self.version_of(upload)
         [checked] = self._checked(
-            [source],
+            [known.source(self.archive.original(*key), upload.file_name, upload.received_at)],
             connection,
-            frame=lambda _: self.archive.mapped(*key, self.version),
-            errors=lambda _: self.archive.errors(*key, self.version),
+            frame=lambda _: self.archive.mapped(*key, version),
+            errors=lambda _: self.archive.errors(*key, version),
             max_errors=self.schema.csv.max_errors,
         )
         return checked
@@ -210,7 +230,7 @@ class Flow:
         """
         found = self.register.find(upload, self.schema.name)
         self.may_confirm(found, by)
-        return self.register.decide(found, "confirm", by, note, self.version)
+        return self.register.decide(found, "confirm", by, note, self.version_of(found))
 
     def may_confirm(self, upload: Upload, by: str) -> None:
         """Look whether `confirm` will do; raises what it would raise."""
@@ -218,16 +238,28 @@ class Flow:
         require(upload, "confirm")
         if upload.state == "ingested":
             self._may_replace(upload)
-        elif upload.schema_version != self.version:
+        elif upload.schema_version != self.version_of(upload):
             raise WrongState(
                 f"The schema {self.schema.name} has changed since {upload.upload} was checked; "
                 "ingest its file again, or materialize mapped_events for it, then confirm."
             )
+        elif upload.fix_of is not None:
+            self._may_join(upload, upload.fix_of)
+
+    def _may_join(self, upload: Upload, origin: str) -> None:
+        """Look whether the upload that this one corrects is still in."""
+        state = self.register.find(origin, self.schema.name).state
+        if state != "ingested":
+            raise WrongState(
+                f"{upload.upload} corrects bad lines of {origin}, which is {state} by now: its "
+                "other rows do not count. Bring that back first, or drop the whole corrected file."
+            )
 
     def _may_replace(self, upload: Upload) -> None:
         """Look whether a newer reading of rows that count waits for a person."""
-        verdict = self.register.verdict(upload, self.version)
-        if upload.schema_version == self.version:
+        version = self.version_of(upload)
+        verdict = self.register.verdict(upload, version)
+        if upload.schema_version == version:
             why = "its rows are in, as today's schema reads them"
         elif verdict is None:
             why = "its rows are in; to read them by today's schema, materialize mapped_events first"
@@ -236,6 +268,38 @@ class Flow:
         else:
             return
         raise WrongState(f"Nothing to confirm of {upload.upload}: {why}.")
+
+    def choice_for(
+        self, upload: Upload, mapping: Mapping[str, str], *, clear: bool = False
+    ) -> Choice:
+        """What a person's mapping of an upload comes to, beside what was said of it before.
+
+        Args:
+            mapping: {field: header}.
+            clear: forget what was said before; with no mapping, the schema alone decides again.
+
+        Raises:
+            WrongMapping: nothing is said, or there is no such field or header.
+            WrongState: the upload cannot be mapped in its state.
+        """
+        if not mapping and not clear:
+            raise WrongMapping("Say which field takes which header.")
+        require(upload, "map")
+        before = {} if clear else known_choices(self.schema, upload.chosen)
+        original = self.archive.original(upload.schema, upload.upload)
+        return choice_for(original, self.schema, {**before, **mapping})
+
+    def map(
+        self, upload: Upload, choice: Choice, by: str, note: str | None, *, remember: bool = False
+    ) -> Upload:
+        """Record how a person maps an upload; `check` maps and checks it so.
+
+        Args:
+            remember: map later files with the same header row likewise.
+        """
+        _said(by, "who maps it")
+        row = choice.header_row if remember else None
+        return self.register.mappings.choose(upload, choice.chosen, by, note, remember_for=row)
 
     def void(self, uploads: Sequence[Upload], by: str, reason: str) -> list[Upload]:
         """Record that all rows of uploads are to be taken out; `settle` takes them out.
@@ -276,15 +340,20 @@ class Flow:
             scratch_connection(self.folder, Path(work), *readable) as connection,
         ):
             now = datetime.now(UTC)
-            sources = [SourceFile(path, shown_name(path.name), now) for path in files]
-            for checked in self._checked(
+            known = [provenance_of(path, self.schema, self.register) for path in files]
+            sources = [
+                one.source(path, shown_name(path.name), now)
+                for path, one in zip(files, known, strict=True)
+            ]
+            all_checked = self._checked(
                 sources,
                 connection,
                 frame=lambda _: Path(work) / "frame.parquet",
                 errors=lambda _: Path(work) / "errors.parquet",
                 max_errors=max_errors,
-            ):
-                checked = self._against_ledger(checked, "", Path(work))
+            )
+            for one, checked in zip(known, all_checked, strict=True):
+                checked = with_origin(self._against_ledger(checked, "", Path(work)), one)
                 if frames is not None and checked.verdict.passed:
                     name = checked.mapped.source.file_name
                     target = frames / name_with_ending(name, ".parquet")

@@ -132,8 +132,9 @@ def _map_again(flow: Flow, placed: list[Placed]) -> dict[str, Placed]:
             checked = flow.map_again(upload, connection)
             flow.register.judge(upload, checked.verdict)
             if checked.verdict.passed:
-                frame = flow.archive.mapped(flow.schema.name, one.upload, flow.version)
-                fresh[one.upload] = replace(one, schema_version=flow.version, frame=frame)
+                version = flow.version_of(upload)
+                frame = flow.archive.mapped(flow.schema.name, one.upload, version)
+                fresh[one.upload] = replace(one, schema_version=version, frame=frame)
             elif one.active:
                 wrong.append(
                     f"{one.upload} fails by today's schema: `usage-pipeline errors {one.upload}` "

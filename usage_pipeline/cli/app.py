@@ -8,6 +8,7 @@ from usage_pipeline.cli import (
     intake_commands,
     ledger_commands,
     look_commands,
+    mapping_commands,
     review_commands,
     serve_commands,
 )
@@ -24,6 +25,7 @@ for commands in (
     serve_commands,
     intake_commands,
     review_commands,
+    mapping_commands,
     ledger_commands,
     look_commands,
 ):

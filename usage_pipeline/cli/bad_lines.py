@@ -14,14 +14,11 @@ import pyarrow.parquet as pq
 from usage_pipeline.cli.problems import WrongUse
 from usage_pipeline.cli.workbook import Row, refuse_rows, write_workbook
 from usage_pipeline.flow import Flow
+from usage_pipeline.formulas import guard, unguard
+from usage_pipeline.mapping.fixes import added_columns, added_labels, own_labels
 from usage_pipeline.mapping.headers import HeaderMatch, match_file
 from usage_pipeline.reading import LocatedError, UnreadableFile, raw_records, split_record
 from usage_pipeline.register import Upload, Verdict, WrongState
-from usage_pipeline.validation.formulas import guard
-
-#: What is wrong stands before the record: behind it, a record with a cell too many would push it
-#: out of its column.
-_OURS = ("_line", "_code", "_message")
 
 
 def write_bad_lines(
@@ -49,7 +46,9 @@ def write_bad_lines(
     if match is None:
         raise _read_otherwise(upload)
     rows = _rows(flow, upload, match, bad, findings)
-    labels = [*_OURS, *_theirs(match, match.header.labels)]
+    # What is wrong stands before the record: behind it, a record with a cell too many would push
+    # it out of its column.
+    labels = [*added_labels(upload.upload), *own_labels(match.header)]
     # Made elsewhere first: what is refused half-way must leave nothing behind.
     flow.folder.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=flow.folder.scratch) as work:
@@ -66,7 +65,8 @@ def write_bad_lines(
 def match_as_judged(flow: Flow, upload: Upload, verdict: Verdict) -> HeaderMatch | None:
     """The header of an upload's file, None where today's schema finds none or another one."""
     try:
-        match = match_file(flow.archive.original(upload.schema, upload.upload), flow.schema)
+        original = flow.archive.original(upload.schema, upload.upload)
+        match = match_file(original, flow.schema, upload.chosen)
     except UnreadableFile:
         return None
     judged = set(verdict.mapping.values())
@@ -92,20 +92,26 @@ def _rows(
     findings: Sequence[LocatedError],
 ) -> Iterator[Row]:
     said = _by_line(findings)
+    added = added_columns(match.header.labels)
+    own = [label for at, label in enumerate(match.header.labels) if at not in added]
+    places = {label: at for at, label in enumerate(own)}
     original = flow.archive.original(upload.schema, upload.upload)
     try:
         for line, record in raw_records(original, match.header, bad, flow.schema.csv):
-            codes, messages = said.get(line, ("", ""))
-            cells = split_record(record, match.header.delimiter)
-            yield line, codes, messages, _theirs(match, cells)
+            found = said.get(line, ())
+            cells: Sequence[str] = split_record(record, match.header.delimiter)
+            if added:
+                # Lines that were corrected before: without what was put before and into them.
+                cells = [unguard(cell) for at, cell in enumerate(cells) if at not in added]
+            yield Row(
+                line,
+                " ".join(one.code for one in found),
+                " ".join(one.message for one in found),
+                cells,
+                frozenset(places[one.column] for one in found if one.column in places),
+            )
     except (UnreadableFile, ValueError) as error:
         raise _read_otherwise(upload) from error
-
-
-def _theirs(match: HeaderMatch, cells: Sequence[str]) -> Sequence[str]:
-    """The cells without what an earlier file of bad lines put before them."""
-    again = match.header.labels[: len(_OURS)] == _OURS
-    return cells[len(_OURS) :] if again else cells
 
 
 def _read_otherwise(upload: Upload) -> WrongState:
@@ -115,15 +121,12 @@ def _read_otherwise(upload: Upload) -> WrongState:
     )
 
 
-def _by_line(findings: Sequence[LocatedError]) -> dict[int, tuple[str, str]]:
+def _by_line(findings: Sequence[LocatedError]) -> dict[int, list[LocatedError]]:
     by_line: dict[int, list[LocatedError]] = {}
     for finding in findings:
         if finding.line is not None:
             by_line.setdefault(finding.line, []).append(finding)
-    return {
-        line: (" ".join(one.code for one in found), " ".join(one.message for one in found))
-        for line, found in by_line.items()
-    }
+    return by_line
 
 
 def _write_csv(
@@ -134,5 +137,5 @@ def _write_csv(
     with path.open("w", newline="", encoding=written_in) as file:
         writer = csv.writer(file, delimiter=delimiter)
         writer.writerow(map(guard, labels))
-        for line, codes, messages, cells in rows:
-            writer.writerow([line, codes, guard(messages), *map(guard, cells)])
+        for row in rows:
+            writer.writerow([row.line, row.codes, guard(row.messages), *map(guard, row.cells)])

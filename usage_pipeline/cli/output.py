@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from usage_pipeline.formulas import guard
 from usage_pipeline.printable import printable
-from usage_pipeline.validation.formulas import guard
 
 Row = Mapping[str, Any]
 

@@ -14,9 +14,11 @@ from usage_pipeline.intake import NotAFile, TooLarge
 from usage_pipeline.ledger import LedgerLost, LedgerShapeChanged
 from usage_pipeline.ledger.explain import WrongKey
 from usage_pipeline.ledger.rebuild import RebuildRefused
+from usage_pipeline.mapping.choosing import WrongMapping
 from usage_pipeline.printable import printable
 from usage_pipeline.reading import FileChanged
 from usage_pipeline.register import UnknownUpload, WrongState
+from usage_pipeline.register.mappings import UnknownMapping
 from usage_pipeline.schema import InvalidSchema
 from usage_pipeline.warehouse import WarehouseBusy, WrongSetting
 
@@ -41,6 +43,8 @@ def exit_code_of(error: Exception) -> tuple[int, str]:
         case WrongUse():
             return WRONG_USE, _lines(*error.args)
         case WrongSetting() | UnknownUpload() | NotAFile() | LedgerShapeChanged() | WrongKey():
+            return WRONG_USE, printable(str(error))
+        case WrongMapping() | UnknownMapping():
             return WRONG_USE, printable(str(error))
         case WrongState() | TooLarge():
             return REFUSED, printable(str(error))

@@ -47,11 +47,12 @@ UPLOAD_COLUMNS = (
     "duplicates",
     "superseded",
     "received_at",
+    "fix_of",
 )
 _NARROW = tuple(
     column
     for column in UPLOAD_COLUMNS
-    if column not in ("file_name", "sha256", "size", "superseded")
+    if column not in ("file_name", "sha256", "size", "superseded", "fix_of")
 )
 
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from usage_pipeline.cli.problems import WrongUse
+from usage_pipeline.formulas import guard
 from usage_pipeline.printable import printable
 from usage_pipeline.reading import clip
 
-#: The line in the file, its codes, their messages, and its cells.
-Row = tuple[int, str, str, Sequence[str]]
+
+class Row(NamedTuple):
+    """The line in the file, its codes, their messages, its cells, and which of them are bad."""
+
+    line: int
+    codes: str
+    messages: str
+    cells: Sequence[str]
+    bad: Collection[int] = ()
+
 
 _MOST_ROWS, _MOST_COLUMNS, _LONGEST_CELL = 1_048_575, 16_384, 32_767
 _LONGEST_NUMBER = 11
@@ -24,6 +33,8 @@ _LOOKS_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _LONGEST_WORDS = 8_000
 _TEXT_FORMAT = "@"
 _COLUMN_WIDTH = 16
+#: The colour of a bad cell, as spreadsheets mark what is bad.
+_BAD = "FFFFC7CE"
 _ADVICE = "write the bad lines as .csv"
 
 
@@ -49,7 +60,7 @@ def write_workbook(path: Path, labels: Sequence[str], rows: Iterable[Row]) -> No
     sheet.sheet_format.defaultColWidth = _COLUMN_WIDTH
     sheet.freeze_panes = "A2"
     try:
-        sheet.append([_text_cell(sheet, label, "The header") for label in labels])
+        sheet.append([_text_cell(sheet, guard(label), "The header") for label in labels])
         for row in rows:
             sheet.append(_row(sheet, row))
     finally:
@@ -59,17 +70,30 @@ def write_workbook(path: Path, labels: Sequence[str], rows: Iterable[Row]) -> No
 
 
 def _row(sheet: Any, row: Row) -> list[Any]:
-    line, codes, message, cells = row
-    where = f"Line {line}"
-    if len(cells) > _MOST_COLUMNS - 3:
+    where = f"Line {row.line}"
+    if len(row.cells) > _MOST_COLUMNS - 3:
         raise WrongUse(f"{where} has more cells than a sheet has columns; {_ADVICE}")
-    words = [_text_cell(sheet, clip(one, _LONGEST_WORDS), where) for one in (codes, message)]
-    return [line, *words, *(_cell(sheet, text, where) for text in cells)]
+    words = [_text_cell(sheet, guard(clip(one, _LONGEST_WORDS)), where) for one in row[1:3]]
+    cells = [
+        _marked(sheet, _cell(sheet, text, where)) if index in row.bad else _cell(sheet, text, where)
+        for index, text in enumerate(row.cells)
+    ]
+    return [row.line, *words, *cells]
 
 
 def _cell(sheet: Any, text: str, where: str) -> Any:
     number = _number(text)
-    return _text_cell(sheet, text, where) if number is None else number
+    # Saved as CSV, a cell is no text any more; whoever opens that must find no formula in it.
+    return _text_cell(sheet, guard(text), where) if number is None else number
+
+
+def _marked(sheet: Any, cell: Any) -> Any:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import PatternFill
+
+    marked = WriteOnlyCell(sheet, cell) if isinstance(cell, int | float) else cell
+    marked.fill = PatternFill("solid", start_color=_BAD)
+    return marked
 
 
 def _number(text: str) -> int | float | None:

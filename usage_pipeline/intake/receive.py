@@ -69,6 +69,6 @@ def receive_file(
         upload,
         identity,
         by,
-        schema_version=schema_version(schema),
+        schema_version=schema_version(schema, known.chosen if known else None),
         look=None if look is None else str(look),
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from usage_pipeline.mapping.fixes import added_columns, labels_of, origin_of
+from usage_pipeline.mapping.likeness import likeliest
 from usage_pipeline.reading import (
     DELIMITERS,
     SIGNS,
@@ -25,10 +26,12 @@ from usage_pipeline.schema import EventSchema, FieldSpec
 #: What a title or a remark in the place of the header may look like to the reader.
 _OF_FIRST_LINE = ("stray-quote", "unclosed-quote", "record-too-long")
 _LONGEST_LINE = 64 << 10
+_LIKELIEST = "Likeliest:"
 _LOOKS_LIKE_DATA = re.compile(r"[+-]?[\d.,]*\d([eE][+-]?\d+)?|\d{4}-\d{2}-\d{2}([T ].*)?")
 
-#: By a label that the schema lists, by the field's name, or by one of them but for case and space.
-Matched = Literal["label", "name", "spelling"]
+#: By a label that the schema lists, by the field's name, by one of them but for case and space, or
+#: because a person says so.
+Matched = Literal["label", "name", "spelling", "person"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,34 @@ class HeaderMatch:
     matched: dict[str, Matched]
 
     @property
+    def fix_of(self) -> str | None:
+        """The upload whose bad lines the file corrects, None for any other file."""
+        return origin_of(self.header.labels)
+
+    @property
     def mapping(self) -> dict[str, str]:
         """{field: header as written}."""
         return {field: self.header.labels[index] for field, index in self.columns.items()}
 
 
-def match_file(path: Path, schema: EventSchema) -> HeaderMatch:
+def headers_of(path: Path, schema: EventSchema) -> list[Header]:
+    """The header row as each delimiter of the schema would split it; none if unreadable."""
+    try:
+        return candidate_headers(path, _asked(schema), schema.csv)
+    except UnreadableFile:
+        return []
+
+
+def match_file(
+    path: Path, schema: EventSchema, chosen: Mapping[str, str] | None = None
+) -> HeaderMatch:
     """Find the header of the file and match it, with the schema's delimiter or the one that fits.
 
     Where none feeds all required fields, the errors say why: a header further down, another
     delimiter, no header at all, or just the labels that are missing.
+
+    Args:
+        chosen: {field: header} as a person says; see `match_header`.
 
     Raises:
         UnreadableFile: no header could be read at all.
@@ -70,7 +91,7 @@ def match_file(path: Path, schema: EventSchema) -> HeaderMatch:
         line = refusal.error.line or 1
         reason = _title_row(path, schema, line) or _unsplit_line(path, schema, line)
         raise UnreadableFile(reason or refusal.error) from None
-    best = _best([match_header(header, schema) for header in headers])
+    best = _best([match_header(header, schema, chosen) for header in headers])
     if best.complete:
         return best
     reason = (
@@ -81,27 +102,53 @@ def match_file(path: Path, schema: EventSchema) -> HeaderMatch:
     return replace(best, errors=(reason,), warnings=()) if reason else best
 
 
-def match_header(header: Header, schema: EventSchema) -> HeaderMatch:
-    """Match labels to fields; upper and lower case and the amount of space do not matter."""
+def match_header(
+    header: Header, schema: EventSchema, chosen: Mapping[str, str] | None = None
+) -> HeaderMatch:
+    """Match labels to fields; upper and lower case and the amount of space do not matter.
+
+    Args:
+        chosen: {field: header} as a person says: the field takes that column and no other, and no
+            other field takes it by itself.
+    """
+    chosen = chosen or {}
+    added = added_columns(header.labels)
     places: dict[str, list[int]] = {}
-    for index, label in enumerate(header.labels):
-        places.setdefault(normal_label(label), []).append(index)
+    for index, label in enumerate(labels_of(header)):
+        if index not in added:
+            places.setdefault(normal_label(label), []).append(index)
+    errors = list(_bad_labels(header, places))
+    taken = {normal_label(label) for label in chosen.values()}
 
     columns: dict[str, int] = {}
-    errors = list(_bad_labels(header, places))
+    missing: list[str] = []
     for name, field in schema.fields.items():
         if not field.in_file:
             continue
-        present = [label for label in accepted_labels(name, field) if label in places]
+        if name in chosen:
+            accepted = [normal_label(chosen[name])]
+        else:
+            accepted = [one for one in accepted_labels(name, field) if one not in taken]
+        present = [label for label in accepted if label in places]
         if len(present) > 1:
             errors.append(_ambiguous(header, name, [places[label][0] for label in present]))
         if present:
             columns[name] = places[present[0]][0]
+        elif name in chosen:
+            errors.append(_chosen_is_missing(header, name, chosen[name]))
         elif field.required:
-            errors.append(_missing(header, name, field))
+            missing.append(name)
+    free = [
+        label
+        for index, label in enumerate(header.labels)
+        if index not in added and index not in columns.values() and label.strip()
+    ]
+    errors += [_missing(header, name, schema.fields[name], free) for name in missing]
     if not columns:
-        errors = [_no_label_matched(header, schema)]
-    unmapped = set(range(len(header.labels))) - set(columns.values())
+        nothing = _no_label_matched(header, schema)
+        guesses = [one for one in errors if one.field in missing and _LIKELIEST in one.message]
+        errors = [nothing, *(guesses if nothing.code == "missing-label" else [])]
+    unmapped = set(range(len(header.labels))) - set(columns.values()) - added
     warnings = [
         LocatedError(
             "unmapped-label",
@@ -114,7 +161,9 @@ def match_header(header: Header, schema: EventSchema) -> HeaderMatch:
     ]
     complete = all(name in columns for name in _needed(schema))
     matched = {
-        name: _how_matched(header.labels[index], name, schema.fields[name])
+        name: "person"
+        if name in chosen
+        else _how_matched(header.labels[index], name, schema.fields[name])
         for name, index in columns.items()
     }
     return HeaderMatch(header, columns, complete, tuple(errors), tuple(warnings), matched)
@@ -233,18 +282,31 @@ def _ambiguous(header: Header, field: str, indexes: Sequence[int]) -> LocatedErr
     )
 
 
-def _missing(header: Header, name: str, field: FieldSpec) -> LocatedError:
-    accepted = ", ".join(f"'{label}'" for label in dict.fromkeys([*field.from_, name]))
-    by_normal = {normal_label(label): label for label in header.labels}
-    near = [
-        by_normal[match]
-        for label in accepted_labels(name, field)
-        for match in difflib.get_close_matches(label, by_normal, n=1, cutoff=0.7)
-    ]
-    hint = f" Is it '{near[0]}'? Then rename it, or add it to the schema." if near else ""
+def _missing(header: Header, name: str, field: FieldSpec, free: Collection[str]) -> LocatedError:
+    wanted = list(dict.fromkeys([*field.from_, name]))
+    accepted = ", ".join(f"'{label}'" for label in wanted)
     return LocatedError(
         "missing-label",
-        f"No column for the field {name}; accepted headers: {accepted}.{hint}",
+        f"No column for the field {name}; accepted headers: {accepted}.{_likely(wanted, free)}",
+        line=header.line,
+        field=name,
+    )
+
+
+def _likely(wanted: Sequence[str], free: Collection[str]) -> str:
+    """Which of the columns that nothing takes may be meant; a person has to say so."""
+    near = likeliest(wanted, list(free))
+    if not near:
+        return ""
+    shown = " or ".join(f"'{clip(one.label, 80)}' ({one.score} %)" for one in near)
+    return f" {_LIKELIEST} {shown}."
+
+
+def _chosen_is_missing(header: Header, name: str, label: str) -> LocatedError:
+    return LocatedError(
+        "missing-label",
+        f"A person mapped the field {name} to the header '{clip(label, 80)}', which this file does "
+        "not have.",
         line=header.line,
         field=name,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from usage_pipeline.intake.archive import write_then_rename
 from usage_pipeline.intake.identity import captured_values
+from usage_pipeline.mapping.fixes import unguarded
 from usage_pipeline.mapping.frame import write_frame
 from usage_pipeline.mapping.headers import HeaderMatch, match_file
 from usage_pipeline.reading import (
@@ -29,11 +30,17 @@ from usage_pipeline.warehouse.connection import Connection
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file to be read: where its bytes are, what it was called, when it was received."""
+    """A file to be read: where its bytes are, what it was called, when it was received.
+
+    chosen: {field: header} as a person says, for what the schema's own labels do not find.
+    captured_from: the file name that fields are captured from; that of a corrected file.
+    """
 
     path: Path
     file_name: str
     received_at: datetime
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    captured_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +84,10 @@ def map_files(
     for source in sources:
         match: HeaderMatch | None = None
         try:
-            match = match_file(source.path, schema)
-            captured = captured_values(schema, source.file_name)
-            errors = (*match.errors, *_missing_captures(captured, schema, source.file_name))
+            match = match_file(source.path, schema, source.chosen)
+            named = source.captured_from or source.file_name
+            captured = captured_values(schema, named)
+            errors = (*match.errors, *_missing_captures(captured, schema, named))
             if errors:
                 yield MappedFile(source, match, None, errors, match.warnings)
                 continue
@@ -110,6 +118,8 @@ def _map(
 
     def write(path: Path) -> None:
         batches = _remember_reason(records.batches(), reasons)
+        if match.fix_of is not None:
+            batches = unguarded(batches)
         write_frame(connection, batches, fields, constants, schema, rules, source.received_at, path)
         if reasons:
             raise reasons[0]

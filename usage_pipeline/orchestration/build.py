@@ -6,6 +6,7 @@ import dagster as dg
 
 from usage_pipeline.orchestration.drop_sensor import drop_sensor
 from usage_pipeline.orchestration.jobs import ingest_job, refresh_job, take_job
+from usage_pipeline.orchestration.map_job import map_job
 from usage_pipeline.orchestration.metric_assets import metric_asset
 from usage_pipeline.orchestration.resources import UsageWarehouse
 from usage_pipeline.orchestration.review_jobs import review_jobs
@@ -23,7 +24,7 @@ def schema_definitions(schema: EventSchema) -> dg.Definitions:
             upload_assets(schema),
             *(metric_asset(schema, name) for name in schema.all_metrics),
         ],
-        jobs=[ingest, *review_jobs(schema), take, refresh],
+        jobs=[ingest, *review_jobs(schema), map_job(schema), take, refresh],
         sensors=[drop_sensor(schema, [ingest, take]), stale_sensor(schema, refresh)],
     )
 

@@ -57,7 +57,7 @@ def check_specs(
 
 
 def evaluations(
-    context: dg.AssetExecutionContext,
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
     schema: EventSchema,
     asset: dg.AssetKey,
     partition: str,
@@ -208,7 +208,9 @@ def _check_of_rule(rule: Rule, schema: EventSchema) -> Check:
 
 
 def _latest_materialization(
-    context: dg.AssetExecutionContext, asset: dg.AssetKey, partition: str
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
+    asset: dg.AssetKey,
+    partition: str,
 ) -> Target | None:
     found = context.instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[partition]), limit=1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from usage_pipeline.orchestration.build import schema_definitions, shared_defini
 from usage_pipeline.orchestration.instance import add_partitions
 from usage_pipeline.orchestration.jobs import ingest_job_name, refresh_job_name
 from usage_pipeline.orchestration.live_runs import hold, let_go
+from usage_pipeline.orchestration.map_job import map_job_name, map_op_name
 from usage_pipeline.orchestration.partitions import upload_partitions
 from usage_pipeline.orchestration.review_jobs import review_job_name, review_op_name
 from usage_pipeline.orchestration.run_problems import in_words
@@ -63,6 +64,19 @@ def run_confirm(
     # Dagster's home can be lost; the register knows the upload all the same.
     add_partitions(instance, upload_partitions(schema), [upload])
     return _execute(instance, folder, schema, job, [upload], config)
+
+
+def run_map(
+    instance: dg.DagsterInstance,
+    folder: DataFolder,
+    schema: EventSchema,
+    upload: str,
+    config: Mapping[str, Any],
+) -> RunReport:
+    """Map an upload by the job that the UI launches on its partition; see `map_job.ByPerson`."""
+    add_partitions(instance, upload_partitions(schema), [upload])
+    ops = {"ops": {map_op_name(schema): {"config": dict(config)}}}
+    return _execute(instance, folder, schema, map_job_name(schema), [upload], ops)
 
 
 def run_settle(

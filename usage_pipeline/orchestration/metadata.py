@@ -84,13 +84,13 @@ def upload_metadata(upload: Upload, original: Path, schema: EventSchema) -> Meta
         "encoding": dg.MetadataValue.text(beginning.encoding),
         "compression": dg.MetadataValue.text(beginning.compression or "none"),
         "first_lines": dg.MetadataValue.text("\n".join(first_lines)),
-        **_header(original, schema),
+        **_header(original, schema, upload.chosen),
     }
 
 
-def _header(original: Path, schema: EventSchema) -> Metadata:
+def _header(original: Path, schema: EventSchema, chosen: Mapping[str, str] | None) -> Metadata:
     try:
-        header = match_file(original, schema).header
+        header = match_file(original, schema, chosen).header
     except UnreadableFile:
         return {}  # here too
     return {

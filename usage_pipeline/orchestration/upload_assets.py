@@ -100,7 +100,7 @@ def upload_assets(schema: EventSchema) -> dg.AssetsDefinition:
         if raw in chosen:
             yield from _raw_events(flow, uploads, raw, troubles)
         if mapped in chosen or chosen_checks:
-            yield from _mapped_events(context, flow, uploads, mapped, troubles)
+            yield from mapped_events(context, flow, uploads, mapped, troubles)
         if table in chosen:
             uploads = flow.register.uploads(schema.name, keys=context.partition_keys)
             if mapped not in chosen:
@@ -129,19 +129,21 @@ def _raw_events(
             yield dg.AssetMaterialization(asset, partition=upload.upload, metadata=shown)
 
 
-def _mapped_events(
-    context: dg.AssetExecutionContext,
+def mapped_events(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
     flow: Flow,
     uploads: list[Upload],
     asset: dg.AssetKey,
     troubles: dict[str, str],
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """Map and check uploads, and tell what came of each; what could not be is in `troubles`."""
     for upload, checked in flow.check(uploads):
         if not isinstance(checked, CheckedFile):
             context.log.error("%s could not be checked", upload.upload, exc_info=checked)
             troubles[upload.upload] = f"could not be checked: {plain(checked)}"
             continue
-        error_file = flow.archive.errors(upload.schema, upload.upload, flow.version)
+        version = flow.version_of(upload)
+        error_file = flow.archive.errors(upload.schema, upload.upload, version)
         if checked.mapped.frame is not None:
             yield dg.AssetMaterialization(
                 asset,

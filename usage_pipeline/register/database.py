@@ -36,9 +36,17 @@ def connect(url: str) -> Engine:
 
 
 def _upgrade(transaction: Connection) -> None:
-    """A register of the first release lacks what the ledger is to follow; its history has it."""
-    if "decision" in {column["name"] for column in inspect(transaction).get_columns("uploads")}:
-        return
+    """Bring a register of an earlier release up to what this one reads."""
+    there = {column["name"] for column in inspect(transaction).get_columns("uploads")}
+    for column, kind in (("chosen", "JSON"), ("fix_of", "VARCHAR")):
+        if column not in there:
+            transaction.execute(text(f"ALTER TABLE uploads ADD COLUMN {column} {kind}"))
+    if "decision" not in there:
+        _add_decisions(transaction)
+
+
+def _add_decisions(transaction: Connection) -> None:
+    """The first release did not store what the ledger is to follow; its history has it."""
     for column in ("decision", "followed"):
         transaction.execute(text(f"ALTER TABLE uploads ADD COLUMN {column} INTEGER"))
     last = """(SELECT max(id) FROM history WHERE history.schema = uploads.schema

@@ -13,7 +13,11 @@ ReceiptOutcome = Literal["new", "again", "repeat", "answered"]
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file received for one schema. Counts are None while unknown."""
+    """One file received for one schema. Counts are None while unknown.
+
+    chosen: {field: header} where a person said it, None where the schema alone decides.
+    fix_of: the upload whose bad lines the file holds, corrected.
+    """
 
     schema: str
     upload: str
@@ -32,6 +36,8 @@ class Upload:
     place: int | None = None
     decision: int | None = None
     followed: int | None = None
+    chosen: dict[str, str] | None = None
+    fix_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

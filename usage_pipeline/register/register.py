@@ -23,6 +23,7 @@ from usage_pipeline.register.lines import (
     require,
     take_step,
 )
+from usage_pipeline.register.mappings import Mappings
 from usage_pipeline.register.records import Entry, Receipt, ReceiptOutcome, Upload, Verdict
 from usage_pipeline.register.stale import StaleWindows
 from usage_pipeline.register.states import DECISIONS, STEPS, Action, State
@@ -40,6 +41,7 @@ class Register:
         self.drops = Drops(self._engine)
         self.asks = Asks(self._engine)
         self.decisions = Decisions(self._engine)
+        self.mappings = Mappings(self._engine)
         self.windows = StaleWindows(self._engine)
 
     def receive(

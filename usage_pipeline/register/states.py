@@ -22,6 +22,7 @@ Action = Literal[
     "rebuild",
     "conflict",
     "recheck",
+    "map",
 ]
 
 #: What a person or the schema says of the rows in the ledger; the ledger follows.
@@ -35,6 +36,8 @@ STEPS: dict[Action, tuple[tuple[State, ...], State]] = {
     "pass": (("received", "failed", "passed"), "passed"),
     "fail": (("received", "failed", "passed"), "failed"),
     "give_up": (("received",), "failed"),
+    # Rows that count go on counting until a person's mapping has been checked and let in.
+    "map": (("received", "failed", "passed", "ingested"), "received"),
     "confirm": (("passed", "confirmed", "ingested"), "confirmed"),
     "refuse": (("passed",), "refused"),
     "reopen": (("refused",), "passed"),

@@ -61,6 +61,9 @@ uploads = Table(
     # line that it is known to have followed. Where they differ, something is left to do.
     Column("decision", Integer),
     Column("followed", Integer),
+    # {field: header} where a person said it, and the upload whose bad lines the file corrects.
+    Column("chosen", JSON(none_as_null=True)),
+    Column("fix_of", String),
     UniqueConstraint("schema", "identity"),
 )
 
@@ -95,6 +98,23 @@ history = Table(
     Column("note", Text),
     Column("schema_version", String),
     Column("details", JSON),
+    sqlite_autoincrement=True,
+)
+
+#: Mappings that a person wants used for every later file with the same header row.
+remembered_mappings = Table(
+    "remembered_mappings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("schema", String, nullable=False),
+    Column("header", JSON, nullable=False),
+    Column("chosen", JSON, nullable=False),
+    Column("upload", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    # Who took it back, and when; then it is used no more.
+    Column("forgotten_by", String),
+    Column("forgotten_at", Instant),
     sqlite_autoincrement=True,
 )
 

@@ -16,7 +16,7 @@ from usage_pipeline.schema.schema_file import (
     load_schemas,
     parse_schema,
 )
-from usage_pipeline.schema.version import ledger_shape, schema_version
+from usage_pipeline.schema.version import known_choices, ledger_shape, schema_version
 
 __all__ = [
     "EVERY_LINE",
@@ -28,6 +28,7 @@ __all__ = [
     "MetricSpec",
     "SchemaProblem",
     "Window",
+    "known_choices",
     "ledger_shape",
     "load_schema",
     "load_schemas",

@@ -100,7 +100,7 @@ def _check(
         )
     ]
     verdict = Verdict(
-        schema_version=schema_version(schema),
+        schema_version=schema_version(schema, mapped.source.chosen),
         passed=not conflicts
         and (valid == lines or (schema.on_invalid == "quarantine_rows" and valid > 0)),
         lines=lines,
@@ -153,7 +153,7 @@ def _counts(
 def _refused(mapped: MappedFile, schema: EventSchema) -> Verdict:
     """The verdict on a file that has no rows to judge."""
     return Verdict(
-        schema_version=schema_version(schema),
+        schema_version=schema_version(schema, mapped.source.chosen),
         passed=False,
         lines=mapped.lines,
         valid=mapped.lines,

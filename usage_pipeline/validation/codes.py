@@ -157,7 +157,16 @@ _CATALOGUE = [
         "missing-label",
         "mapping",
         "A required column is missing",
-        "Add the column or rename its header; or add its header to `from` in the schema.",
+        "If a column holds it under another header, map it: `usage-pipeline map UPLOAD --set "
+        "FIELD=HEADER`, or the job map_upload. Else add the column, or rename its header; for all "
+        "later files add the header to `from` in the schema.",
+    ),
+    ErrorCode(
+        "incomplete-fix",
+        "mapping",
+        "Corrected bad lines whose other rows are not in",
+        "Drop the whole corrected file. Just its bad lines do only where the others are ingested "
+        "already, by on_invalid: quarantine_rows.",
     ),
     ErrorCode(
         "file-name",

@@ -13,8 +13,8 @@ from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
 
 from usage_pipeline.cli.problems import WrongUse
-from usage_pipeline.cli.workbook import refuse_rows, write_workbook
-from usage_pipeline.validation.formulas import unguard
+from usage_pipeline.cli.workbook import Row, refuse_rows, write_workbook
+from usage_pipeline.formulas import guard, unguard
 from usage_pipeline_tests.workplace import HEADER, Workplace
 
 TIME = "2024-10-01T10:00:00Z"
@@ -79,12 +79,14 @@ class TestCsv:
         self, work: Workplace
     ) -> None:
         describe(work, "encoding: auto", "encoding: cp1252")
-        upload = failed(work, f"{HEADER}\ne1,café,{TIME},-1,1,\n".encode("cp1252"))
-        target = written(work, upload, "fix.csv")
+        describe(work, "on_invalid: refuse_file", "on_invalid: quarantine_rows")
+        text = f"{HEADER}\n{GOOD}\ne2,café,{TIME},-1,1,\n"
+        [first] = work.ingest(work.file("bad.csv", text.encode("cp1252")))
+        target = written(work, first["upload"], "fix.csv")
         target.write_bytes(target.read_bytes().replace(b",-1,", b",1,"))
         [row] = work.ingest(target)
         assert row["state"] == "ingested"
-        [event] = work.listing("events", "--schema", "api_usage")
+        [_, event] = work.listing("events", "--schema", "api_usage")
         assert event["customer_id"] == "café"
 
 
@@ -93,7 +95,7 @@ class TestWorkbook:
         """The cells of a row, as a workbook holds them."""
         path = tmp_path / "a.xlsx"
         labels = ["_line", "_code", "_message", *(f"c{n}" for n in range(len(cells)))]
-        write_workbook(path, labels, [(2, "type-error", "Wrong.", list(cells))])
+        write_workbook(path, labels, [Row(2, "type-error", "Wrong.", list(cells))])
         return cells_of(path)[1][3:]
 
     def test_it_has_the_bad_lines_below_a_header(self, work: Workplace) -> None:
@@ -102,7 +104,7 @@ class TestWorkbook:
             [cell.value for cell in row if cell.value is not None]
             for row in cells_of(written(work, upload, "fix.xlsx"))
         ]
-        assert found[0] == ["_line", "_code", "_message", *HEADER.split(",")]
+        assert found[0] == [f"_line in {upload}", "_code", "_message", *HEADER.split(",")]
         assert found[1][:2] == [3, "required-value"]
         assert found[1][3:] == ["e2", TIME, 10, 1.5, "us-east"]
         assert found[2] == [4, "missing-cell", found[2][2], "e4", "acme"]
@@ -112,7 +114,7 @@ class TestWorkbook:
     )
     def test_every_text_is_a_text_and_stays_one(self, tmp_path: Path, text: str) -> None:
         [cell] = self.one_row(tmp_path, text)
-        assert (cell.value, cell.data_type, cell.number_format) == (text, "s", "@")
+        assert (cell.value, cell.data_type, cell.number_format) == (guard(text), "s", "@")
         assert cell.quotePrefix
 
     @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ class TestWorkbook:
         "text", ["a\nb", "a\r\nb", "\r", " a ", "_x0041_", "_x0041_x0042_", "_x005F_", "🙂", "\t"]
     )
     def test_other_texts_come_back_just_as_they_were(self, tmp_path: Path, text: str) -> None:
-        assert unescape(self.one_row(tmp_path, text)[0].value) == text
+        assert unguard(unescape(self.one_row(tmp_path, text)[0].value)) == text
 
     def test_the_longest_cell_is_not_cut(self, tmp_path: Path) -> None:
         assert self.one_row(tmp_path, "x" * 32_767)[0].value == "x" * 32_767
@@ -183,7 +185,7 @@ class TestWorkbook:
     def test_long_messages_are_cut_where_it_can_be_seen(self, tmp_path: Path) -> None:
         path = tmp_path / "a.xlsx"
         write_workbook(
-            path, ["_line", "_code", "_message"], [(2, "c " * 99_999, "\x00" * 99_999, [])]
+            path, ["_line", "_code", "_message"], [Row(2, "c " * 99_999, "\x00" * 99_999, [])]
         )
         [_, code, message] = cells_of(path)[1]
         assert code.value.endswith("…")

@@ -136,7 +136,7 @@ class TestLabels:
     def test_a_missing_one_is_named_with_the_likeliest(self, tmp_path: Path) -> None:
         error = only_error(tmp_path, "Acount,timestamp,calls\n")
         assert (error.code, error.field, error.line) == ("missing-label", "customer_id", 1)
-        assert "Is it 'Acount'?" in error.message
+        assert "Likeliest: 'Acount'" in error.message
 
     def test_a_column_of_an_optional_field_may_be_missing(self, tmp_path: Path) -> None:
         match = matched(tmp_path, HEADER)

@@ -246,7 +246,7 @@ def test_a_register_of_the_first_release_knows_what_the_ledger_followed(tmp_path
     register = Register(url)
     found = in_state(register, "ingested")
     with sqlite3.connect(tmp_path / "register.sqlite") as old:
-        for column in ("decision", "followed"):
+        for column in ("decision", "followed", "chosen", "fix_of"):
             old.execute(f"ALTER TABLE uploads DROP COLUMN {column}")
     old.close()
     assert Register(url).find(found.upload) == found

@@ -71,3 +71,16 @@ def test_a_summary_is_keyed_by_customer_time_and_dimensions() -> None:
     assert summary.key_fields == ("customer_id", "timestamp", "region")
     assert list(summary.all_metrics) == ["calls"]
     assert summary.all_metrics["calls"].group_by == ["region"]
+
+
+def test_a_mapping_by_a_person_has_a_version_of_its_own() -> None:
+    alone = schema_version(schema())
+    mapped = schema_version(schema(), {"customer_id": "Payer"})
+    assert len({alone, mapped, schema_version(schema(), {"customer_id": "Owner"})}) == 3
+
+
+@pytest.mark.parametrize("chosen", [None, {}, {"region": "Area"}])
+def test_a_choice_for_no_field_of_the_schema_changes_nothing(
+    chosen: dict[str, str] | None,
+) -> None:
+    assert schema_version(schema(), chosen) == schema_version(schema())

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import re
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 #: What may begin a formula, in plain and in full-width form, and what spreadsheets skip before one.
-_DANGEROUS = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
-_NUMBER = re.compile(r"[+-](?=[.,]*[0-9])[0-9.,]+(?:[eE][+-]?[0-9]+)?")
+_DANGEROUS = "'*[=+\\-@\t\r\n＝＋－＠]"
+_NUMBER = r"[+-][.,]*[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?"
+
+_starts_dangerously = re.compile(_DANGEROUS).match
+_is_number = re.compile(_NUMBER).fullmatch
 
 
 def guard(text: str) -> str:
@@ -28,5 +34,13 @@ def unguard(text: str) -> str:
     return text[1:] if text.startswith("'") and _needs_guard(text[1:]) else text
 
 
+def unguard_column(cells: pa.StringArray) -> pa.StringArray:
+    """What `unguard` makes of each of many cells."""
+    looks_guarded = pc.match_substring_regex(cells, f"^'{_DANGEROUS}")
+    is_number = pc.match_substring_regex(cells, rf"^'{_NUMBER}\z")
+    guarded = pc.and_(looks_guarded, pc.invert(is_number))
+    return pc.if_else(guarded, pc.utf8_slice_codeunits(cells, 1), cells)
+
+
 def _needs_guard(text: str) -> bool:
-    return _DANGEROUS.match(text) is not None and _NUMBER.fullmatch(text) is None
+    return _starts_dangerously(text) is not None and _is_number(text) is None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage_pipeline.validation.formulas import guard, unguard
+from usage_pipeline.formulas import guard, unguard, unguard_column
 
 SIGNS = "'=+-@\t\r\n＝＋－＠"
 TEXTS = st.text(st.sampled_from(SIGNS + "0159.,eEa "), max_size=8) | st.text()
@@ -65,3 +66,9 @@ def test_a_long_text_takes_no_time() -> None:
     text = "-" + "1" * 1_000_000 + "x"
     assert guard(text) == f"'{text}"
     assert guard("'" * 1_000_000) == "'" * 1_000_000
+
+
+@given(st.lists(TEXTS | TEXTS.map(guard) | st.none()))
+def test_a_whole_column_is_unguarded_as_each_of_its_cells(texts: list[str | None]) -> None:
+    expected = [None if text is None else unguard(text) for text in texts]
+    assert unguard_column(pa.array(texts, pa.string())).to_pylist() == expected

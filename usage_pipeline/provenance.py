@@ -1,0 +1,115 @@
+"""What is known of a file beside its bytes: how a person maps it, and which upload it corrects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from usage_pipeline.mapping.fixes import origin_of, own_labels
+from usage_pipeline.mapping.headers import headers_of
+from usage_pipeline.mapping.map_files import SourceFile
+from usage_pipeline.reading import LocatedError
+from usage_pipeline.register import Register, UnknownUpload, Upload
+from usage_pipeline.register.lines import PIPELINE
+from usage_pipeline.schema import EventSchema, known_choices
+from usage_pipeline.validation.check_files import CheckedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How a file is to be mapped, by whom, and the upload whose bad lines it holds.
+
+    chosen: {field: header}; by and why: who said so, and in which connection.
+    fix_of: an upload's key; origin: that upload, None where the register knows none.
+    """
+
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    by: str = PIPELINE
+    why: str = ""
+    fix_of: str | None = None
+    origin: Upload | None = None
+
+    def source(self, path: Path, file_name: str, received_at: datetime) -> SourceFile:
+        """The file as it is to be mapped. Whatever a corrected file is called, what the schema
+        reads from the name is that of the file it corrects.
+        """
+        captured_from = self.origin.file_name if self.origin else None
+        return SourceFile(path, file_name, received_at, self.chosen, captured_from)
+
+
+def provenance_of(
+    path: Path, schema: EventSchema, register: Register, upload: Upload | None = None
+) -> Provenance:
+    """Look at a file's header row, and at what the register knows of such files.
+
+    What a person said of this very upload counts before what is remembered for its header row;
+    a corrected file is mapped as the one it corrects.
+    """
+    rows = headers_of(path, schema)
+    fix_of = next((found for row in rows if (found := origin_of(row.labels))), None)
+    origin = None if fix_of is None else _find(fix_of, schema, register)
+    corrects = "" if fix_of is None else f"corrects bad lines of {fix_of}"
+    if upload is not None and (upload.chosen or upload.place is not None):
+        return Provenance(known_choices(schema, upload.chosen), fix_of=fix_of, origin=origin)
+    if origin is not None and origin.chosen:
+        return Provenance(known_choices(schema, origin.chosen), PIPELINE, corrects, fix_of, origin)
+    own = [list(own_labels(row)) for row in rows]
+    for one in reversed(register.mappings.remembered(schema.name)):
+        chosen = known_choices(schema, one.chosen)
+        if one.header in own and chosen:
+            why = f"remembered for this header row (mapping {one.id}, of {one.upload})"
+            return Provenance(chosen, one.by, why, fix_of, origin)
+    return Provenance(why=corrects, fix_of=fix_of, origin=origin)
+
+
+def with_origin(checked: CheckedFile, known: Provenance) -> CheckedFile:
+    """What the checks say, and for corrected lines whether the rows beside them are in."""
+    error = _may_not_join(known, checked.schema)
+    if error is None:
+        return checked
+    verdict = checked.verdict
+    refused = replace(
+        verdict,
+        passed=False,
+        error_count=verdict.error_count + 1,
+        codes=verdict.codes | {error.code: 1},
+    )
+    return replace(checked, verdict=refused, findings=(error, *checked.findings))
+
+
+def _may_not_join(known: Provenance, schema: EventSchema) -> LocatedError | None:
+    """Why corrected lines may not go in: the other rows of their file are not in.
+
+    They would be billed without the rest, or the rest would be forgotten.
+    """
+    fix_of, origin = known.fix_of, known.origin
+    if fix_of is None or (origin is not None and origin.state == "ingested"):
+        return None
+    start = f"This file corrects bad lines of {fix_of}"
+    if origin is None:
+        message = (
+            f"{start}, which was never uploaded to {schema.name}. Drop it where that upload is, or "
+            "drop the whole corrected file."
+        )
+    elif origin.state in ("passed", "confirmed"):
+        message = f"{start}, whose good rows are not in yet. Confirm that, then drop it again."
+    elif origin.state in ("refused", "voided"):
+        message = (
+            f"{start}, which is {origin.state}: its other rows do not count. Take it up again "
+            "first, or drop the whole corrected file."
+        )
+    else:
+        message = (
+            f"{start}, of which no row is in: it is {origin.state}. The whole corrected file is "
+            "needed: correct these lines in the file itself, and drop that."
+        )
+    return LocatedError("incomplete-fix", message, value=fix_of)
+
+
+def _find(upload: str, schema: EventSchema, register: Register) -> Upload | None:
+    try:
+        return register.find(upload, schema.name)
+    except UnknownUpload:
+        return None
