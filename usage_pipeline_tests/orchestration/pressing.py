@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -34,5 +35,19 @@ def materialize(
         instance=instance,
         partition_key=upload,
         asset_selection=list(assets),
+        raise_on_error=False,
+    )
+
+
+def launch(
+    instance: dg.DagsterInstance, step: str, upload: str, **config: Any
+) -> dg.ExecuteInProcessResult:
+    """What the launchpad of `api_usage_<step>_upload` does on one partition."""
+    schema = load_schemas()["api_usage"]
+    definitions = dg.Definitions.merge(schema_definitions(schema), shared_definitions())
+    return definitions.resolve_job_def(f"api_usage_{step}_upload").execute_in_process(
+        instance=instance,
+        partition_key=upload,
+        run_config={"ops": {f"api_usage_{step}": {"config": config}}},
         raise_on_error=False,
     )
