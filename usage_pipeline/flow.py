@@ -22,6 +22,7 @@ from usage_pipeline.ledger import (
 from usage_pipeline.ledger.preview import conflicts_with_ledger
 from usage_pipeline.ledger.tables import has_ledger, refuse_changed
 from usage_pipeline.mapping.choosing import Choice, WrongMapping, choice_for
+from usage_pipeline.mapping.customers import CustomersUnusable, find_list, load_customers
 from usage_pipeline.mapping.frame import write_valid_rows
 from usage_pipeline.mapping.map_files import SourceFile, map_files
 from usage_pipeline.metering import ComputedWindow, MetricOverflow, refresh_metrics
@@ -198,9 +199,19 @@ class Flow:
         errors: Callable[[SourceFile], Path],
         max_errors: int,
     ) -> Iterator[CheckedFile]:
+        load_customers(connection, self.schema, self.folder.root)
         rules = row_rules(self.schema)
         mapped = map_files(sources, self.schema, rules, frame, connection, max_errors)
         return check_files(mapped, self.schema, self.suite, errors, connection, max_errors)
+
+    def customers_problem(self) -> str | None:
+        """Why nothing can be checked for want of the list of customers, at a quick look."""
+        if self.schema.customers is not None:
+            try:
+                find_list(self.schema.customers, self.folder.root)
+            except CustomersUnusable as error:
+                return str(error)
+        return None
 
     def _against_ledger(self, checked: CheckedFile, upload: str, *folders: Path) -> CheckedFile:
         """What the checks say, and under `on_duplicate: refuse` what the ledger says to it.

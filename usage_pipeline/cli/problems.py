@@ -15,6 +15,7 @@ from usage_pipeline.ledger import LedgerLost, LedgerShapeChanged
 from usage_pipeline.ledger.explain import WrongKey
 from usage_pipeline.ledger.rebuild import RebuildRefused
 from usage_pipeline.mapping.choosing import WrongMapping
+from usage_pipeline.mapping.customers import CustomersUnusable
 from usage_pipeline.printable import printable
 from usage_pipeline.reading import FileChanged
 from usage_pipeline.register import UnknownUpload, WrongState
@@ -52,7 +53,7 @@ def exit_code_of(error: Exception) -> tuple[int, str]:
             return MACHINE, printable(f"A file changed while it was read; try again: {error}")
         case RebuildRefused():
             return REFUSED, _lines(*error.args)
-        case WarehouseBusy() | LedgerLost():
+        case WarehouseBusy() | LedgerLost() | CustomersUnusable():
             return MACHINE, printable(str(error))
         case duckdb.Error() if "Failed to commit" in str(error):
             return MACHINE, printable(f"The machine refused: {error}")

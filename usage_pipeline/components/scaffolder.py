@@ -31,6 +31,8 @@ attributes:
   on_invalid: refuse_file          # refuse_file | quarantine_rows
   confirm: automatic               # automatic | manual (a person confirms each upload)
   csv: {{delimiter: auto, encoding: auto, null_values: [""]}}
+  # Customers that are not in this list are errors; it lies in the data folder.
+  # customers: {{file: customers.csv, column: Account}}
   metrics:
     {name}_quantity: {{aggregation: sum, field: quantity, window: day, group_by: [region]}}
 """

@@ -4,6 +4,7 @@ Columns: `line` (BIGINT), the schema's fields, then
 `valid` (every rule holds), `received_at`, `fault` (code of a record whose cells do not fit the
 header), `unreadable` (a list, per field the code why its cell could not be read) and `written` (a
 list, per field the cell as the file has it). The last two are NULL on rows without a finding.
+With a list of customers, `customers:known` follows: whether the list has the row's customer.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from usage_pipeline.mapping.casts import Cast, cast, with_steps
+from usage_pipeline.mapping.customers import is_known
 from usage_pipeline.mapping.numbers import NumberSigns
 from usage_pipeline.schema import EventSchema, FieldSpec
-from usage_pipeline.schema.rules import DEFAULT_FUTURE_LIMIT, Rule
+from usage_pipeline.schema.rules import DEFAULT_FUTURE_LIMIT, KNOWN_CUSTOMER, Rule
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import column_list, literal, parquet, quoted
 
@@ -41,6 +43,7 @@ def write_frame(
         batches: `line`, `fault` and one text column `c0`, `c1`, … for each of `columns`.
         columns: the fields that the text columns feed, in their order.
         constants: {field: text} for fields that are not in the file.
+        schema: where it has `customers`, `connection` has their list; see `load_customers`.
         received_at: what limits on past and future are measured from.
         target: the Parquet file; overwritten.
     """
@@ -93,15 +96,17 @@ def frame_query(
     written = ", ".join(quoted(_text_name(field)) for field in schema.fields)
     fields = ", ".join(quoted(field) for field in schema.fields)
     texts = with_steps(f"(SELECT line, fault, {text} FROM {source})", casts.values())
+    known = f", {is_known('customer_id')} AS {quoted(KNOWN_CUSTOMER)}" if schema.customers else ""
+    kept = f", {quoted(KNOWN_CUSTOMER)}" if schema.customers else ""
     moment = f"TIMESTAMPTZ {literal(received_at.astimezone(UTC).isoformat())}"
     return f"""
         SELECT line, {fields}, valid, received_at, fault, unreadable,
-               CASE WHEN NOT (valid AND "rules:unwarned") THEN [{written}] END AS written
+               CASE WHEN NOT (valid AND "rules:unwarned") THEN [{written}] END AS written{kept}
         FROM (
             SELECT *, fault IS NULL AND {_all_hold(rules, warning=False)} AS valid,
                    {_all_hold(rules, warning=True)} AS "rules:unwarned"
             FROM (
-                SELECT *, {moment} AS received_at,
+                SELECT *, {moment} AS received_at{known},
                        CASE WHEN coalesce({codes}) IS NOT NULL THEN [{codes}] END AS unreadable
                 FROM (
                     SELECT *, {reasons} FROM (SELECT *, {values} FROM {texts})

@@ -42,6 +42,9 @@ def ask_for_runs(
     due = flow.register.asks.due(flow.schema.name)
     if not due:
         return []
+    if any(one.state == "received" for one in due) and (why := flow.customers_problem()):
+        said.append(why)
+        due = [one for one in due if one.state != "received"]
     ordered = instance.get_dynamic_partitions(upload_partitions(flow.schema).name or "")
     mine = [run for run in alive if concerns(run, flow.schema)]
     busy = set().union(*(uploads_of(run, ordered) for run in mine))

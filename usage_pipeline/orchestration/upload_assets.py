@@ -6,11 +6,13 @@ steps could not pass "these uploads go on" from one to the next.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
 from usage_pipeline.flow import Flow
+from usage_pipeline.mapping.customers import CustomersUnusable
 from usage_pipeline.orchestration import metadata
 from usage_pipeline.orchestration.checks import check_specs, evaluations
 from usage_pipeline.orchestration.ledger_events import fail_if, open_ledger, settle_and_meter
@@ -21,6 +23,9 @@ from usage_pipeline.register import Upload
 from usage_pipeline.register.states import next_step
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.validation.check_files import CheckedFile
+
+#: Until uploads that were not checked for want of the list of customers are tried again.
+WITHOUT_CUSTOMERS = timedelta(minutes=1)
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.Output[None]
 
@@ -138,6 +143,13 @@ def mapped_events(
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """Map and check uploads, and tell what came of each; what could not be is in `troubles`."""
     for upload, checked in flow.check(uploads):
+        if isinstance(checked, CustomersUnusable):
+            context.log.error("%s could not be checked: %s", upload.upload, checked)
+            troubles["customers"] = str(checked)
+            if upload.state == "received":
+                # No attempt: nothing is wrong with the upload, which waits until the list is there.
+                flow.register.asks.hold_off(upload.schema, [upload.upload], WITHOUT_CUSTOMERS)
+            continue
         if not isinstance(checked, CheckedFile):
             context.log.error("%s could not be checked", upload.upload, exc_info=checked)
             troubles[upload.upload] = f"could not be checked: {plain(checked)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -81,6 +81,12 @@ class Asks:
                 delete(asks).where(asks.c.schema == schema, asks.c.upload.in_(attempts))
             )
             transaction.execute(insert(asks), rows)
+
+    def hold_off(self, schema: str, uploads: Iterable[str], length: timedelta) -> None:
+        """Ask for no run of uploads that long, and forget the runs that came to nothing so far."""
+        with self._engine.begin() as transaction:
+            for upload in uploads:
+                begin_anew(transaction, (schema, upload), length)
 
     def given_up(self, schema: str, upload: str) -> str | None:
         """Why no more runs are asked for an upload; None where they are."""

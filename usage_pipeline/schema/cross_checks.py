@@ -70,6 +70,8 @@ def cross_check(schema: EventSchema) -> Iterator[Problem]:
     if schema.csv.thousands_sign == schema.csv.decimal_sign:
         message = f"'{schema.csv.decimal_sign}' cannot be both signs; name another decimal_sign"
         yield ("csv", "thousands_sign"), message
+    if schema.customers is not None and "\0" in schema.customers.file:
+        yield ("customers", "file"), "no file has a NUL character in its name"
     yield from _event_key(schema)
     yield from _kind(schema)
     for name, metric in schema.metrics.items():

@@ -202,6 +202,24 @@ class CsvOptions(SchemaPart):
         )
 
 
+class CustomerList(SchemaPart):
+    """A reference list of customers: what `customer_id` may say."""
+
+    file: StrictStr = Field(
+        min_length=1, description="CSV file of the list, relative to the data folder"
+    )
+    column: StrictStr = Field(
+        default="customer_id", min_length=1, description="Header of the column with the customers"
+    )
+    unknown: Literal["error", "warning"] = Field(
+        default="error", description="What a customer is that the list has not"
+    )
+
+    @property
+    def in_words(self) -> str:
+        return f"the list of customers ({self.file}, column {self.column})"
+
+
 class MetricSpec(SchemaPart):
     """One billable metric: an aggregate of the schema's events per customer and window."""
 
@@ -240,6 +258,9 @@ class EventSchema(SchemaPart):
         default="automatic", description="Whether a person must confirm before rows count"
     )
     csv: CsvOptions = Field(default_factory=CsvOptions, description="How the files are written")
+    customers: CustomerList | None = Field(
+        default=None, description="A list that every customer must be in"
+    )
     metrics: dict[str, MetricSpec] = Field(default={}, description="What is billed")
 
     @property

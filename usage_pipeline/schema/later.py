@@ -7,9 +7,10 @@ and nothing is ever ignored.
 from __future__ import annotations
 
 LATER_KEYS: dict[str, set[str]] = {
-    "schema": {"customers"},
+    "schema": set(),
     "field": set(),
     "csv": set(),
+    "customers": set(),
     "metric": {"where", "multiply_by", "divide_by", "round", "p", "sql"},
 }
 

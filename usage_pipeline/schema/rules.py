@@ -5,7 +5,8 @@ command line all evaluate `Rule.holds`, so they cannot disagree.
 
 The frame (see `mapping/frame.py`) has the typed fields, and beside them `received_at`, `fault`
 (code of a record whose cells could not be told apart) and `unreadable` (a list: per field, in the
-order of the schema, the code why its cell could not be read; NULL on clean rows).
+order of the schema, the code why its cell could not be read; NULL on clean rows). With a list of
+customers it has `KNOWN_CUSTOMER` as well.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from usage_pipeline.schema.event_schema import CsvOptions, EventSchema, FieldSpe
 from usage_pipeline.warehouse.sql import literal, quoted
 
 DEFAULT_FUTURE_LIMIT = timedelta(minutes=5)
+
+#: Column of the frame: whether the list has the row's customer; NULL where the row names none. It
+#: is looked up once, so that all who ask later are told the same. No field has a colon in its name.
+KNOWN_CUSTOMER = "customers:known"
 
 #: Why a cell of each type may be unreadable: the codes that casts give.
 UNREADABLE: dict[FieldType, dict[str, str]] = {
@@ -42,11 +47,11 @@ UNREADABLE: dict[FieldType, dict[str, str]] = {
 #: All that looks like nothing at the ends of a text: Unicode's spaces, joiners, marks of direction
 #: and the byte order mark that appending one file to another leaves behind. As a pattern it takes
 #: half as long as trimming a space and a tab, and a tenth of trimming all of these.
-_UNSEEN = (
+UNSEEN = (
     r"[ \t\x{a0}\x{ad}\x{1680}\x{2000}-\x{200f}\x{2028}\x{2029}"
     r"\x{202f}\x{205f}\x{2060}\x{3000}\x{feff}]"
 )
-_PADDED = rf"\A{_UNSEEN}|{_UNSEEN}\z"
+_PADDED = rf"\A{UNSEEN}|{UNSEEN}\z"
 
 _SIGNS = {
     ".": "point",
@@ -101,6 +106,14 @@ def _rules(name: str, field: FieldSpec, schema: EventSchema) -> Iterator[Rule]:
         )
     for code, condition, words in _constraints(name, field, schema):
         yield Rule(code, name, f"{column} IS NULL OR {condition}", f"{name} {words}")
+    if name == "customer_id" and schema.customers is not None:
+        yield Rule(
+            "unknown-customer",
+            name,
+            f"{quoted(KNOWN_CUSTOMER)} IS NOT FALSE",
+            f"{name} must be in {schema.customers.in_words}",
+            warning=schema.customers.unknown == "warning",
+        )
     if field.type == "string":
         yield Rule(
             "padded-text",

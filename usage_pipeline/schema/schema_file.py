@@ -19,7 +19,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from usage_pipeline.schema.cross_checks import cross_check
-from usage_pipeline.schema.event_schema import CsvOptions, EventSchema, FieldSpec, MetricSpec
+from usage_pipeline.schema.event_schema import (
+    CsvOptions,
+    CustomerList,
+    EventSchema,
+    FieldSpec,
+    MetricSpec,
+)
 from usage_pipeline.schema.later import LATER_KEYS, LATER_WORDS
 
 COMPONENT_TYPE = "usage_pipeline.components.UsageEvents"
@@ -182,6 +188,8 @@ def _in_words(detail: Any, attributes: Mapping[str, Any]) -> tuple[KeyPath, str]
         return path, f"{given!r} is not allowed here. Allowed: {detail['ctx']['expected']}"
     if kind == "string_type":
         return path, f"{given!r} is not a text; put it in quotes"
+    if kind == "model_type":
+        return path, f"{given!r} is no mapping; write keys here, as in {{key: value}}"
     if kind.startswith("date_"):
         return path, f"{given!r} is not a day; write one as 2024-01-31"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
@@ -210,13 +218,16 @@ def _unknown_key(path: KeyPath) -> str:
     if key in LATER_KEYS[part]:
         return f"'{key}' is not yet supported. Allowed now: {', '.join(allowed)}"
     near = difflib.get_close_matches(key, allowed, n=1)
+    article = "" if part == "customers" else "a "
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"'{key}' is no key of a {part}.{hint} Allowed: {', '.join(allowed)}"
+    return f"'{key}' is no key of {article}{part}.{hint} Allowed: {', '.join(allowed)}"
 
 
 def _part_at(path: KeyPath) -> tuple[str, type[BaseModel]]:
     if len(path) == 2 and path[0] == "csv":
         return "csv", CsvOptions
+    if len(path) == 2 and path[0] == "customers":
+        return "customers", CustomerList
     if len(path) == 3 and path[0] in _PARTS:
         return _PARTS[str(path[0])]
     return "schema", EventSchema

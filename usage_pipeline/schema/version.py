@@ -36,6 +36,9 @@ def schema_version(schema: EventSchema, chosen: Mapping[str, str] | None = None)
     if schema.policy == "refuse":
         # Only here does the policy take part in the verdict on a file.
         matters["on_duplicate"] = schema.policy
+    if schema.customers is not None:
+        # Not what the list says: it changes from day to day, and old verdicts stay what they were.
+        matters["customers"] = schema.customers.model_dump(mode="json")
     # The order of accepted headers and of fields is part of the meaning, so keys keep their order.
     mapped = known_choices(schema, chosen)
     parts = [RULES_VERSION, matters, *([sorted(mapped.items())] if mapped else [])]

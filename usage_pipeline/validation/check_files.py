@@ -13,6 +13,7 @@ from usage_pipeline.register import Verdict
 from usage_pipeline.schema import EventSchema, schema_version
 from usage_pipeline.validation.codes import CODES, is_warning
 from usage_pipeline.validation.findings import broken_rules, repeated_events, write_error_file
+from usage_pipeline.validation.near_customers import with_near
 from usage_pipeline.validation.suite import RuleResult, SuiteRunner
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import parquet
@@ -113,6 +114,8 @@ def _check(
         codes=codes,
     )
     findings = first_of_each([*of_file, *broken, *repeat_findings], schema, max_errors)
+    if "unknown-customer" in codes:
+        findings = with_near(connection, findings)
     return CheckedFile(mapped, schema, verdict, tuple(findings), tuple(results))
 
 

@@ -201,6 +201,12 @@ _CATALOGUE = [
         "Correct the cell, or widen the rule in the schema.",
     ),
     ErrorCode(
+        "unknown-customer",
+        "values",
+        "A customer that is not in the list of customers",
+        "Correct the cell; or add the customer to the list, then hand the file in again.",
+    ),
+    ErrorCode(
         "padded-text",
         "values",
         "Space at the ends of a text",
@@ -273,5 +279,7 @@ def check_of(code: str, field_type: str | None = None) -> Check:
 
 def is_warning(code: str, schema: EventSchema) -> bool:
     """Whether a finding fails nothing under the rules of a schema."""
+    if code == "unknown-customer":
+        return schema.customers is not None and schema.customers.unknown == "warning"
     refused = schema.policy == "refuse" and code == "conflict-in-file"
     return CODES[code].warning and not refused
