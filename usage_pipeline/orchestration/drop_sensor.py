@@ -73,6 +73,8 @@ def drop_sensor(schema: EventSchema, jobs: Sequence[ExecutableDefinition]) -> dg
         alive = live_runs(context.instance, flow.folder)
         requests = _take(context.instance, flow, alive, remarks)
         _look_beside(context, flow, remarks)
+        if (problem := flow.customers_problem()) is not None:
+            remarks.troubles.append(problem)
         requests += ask_for_runs(context.instance, flow, alive, remarks.done)
         try:
             tell_outcomes(flow, TELL_SECONDS)

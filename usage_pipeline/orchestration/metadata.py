@@ -24,6 +24,7 @@ from usage_pipeline.register import Upload
 from usage_pipeline.register.records import Entry
 from usage_pipeline.register.states import next_step
 from usage_pipeline.schema import EventSchema, FieldSpec
+from usage_pipeline.schema.rules import KNOWN_CUSTOMER
 from usage_pipeline.validation.check_files import CheckedFile
 
 Metadata = Mapping[str, Any]
@@ -36,7 +37,10 @@ def frame_columns(schema: EventSchema) -> dg.TableSchema:
         dg.TableColumn("line", "BIGINT", "Line of the file on which the record starts"),
         dg.TableColumn("valid", "BOOLEAN", "Whether every rule holds"),
     ]
-    return dg.TableSchema([own[0], *_fields(schema), own[1]])
+    if schema.customers is not None:
+        words = "Whether the list of customers has the row's"
+        own.append(dg.TableColumn(KNOWN_CUSTOMER, "BOOLEAN", words))
+    return dg.TableSchema([own[0], *_fields(schema), *own[1:]])
 
 
 def ledger_columns(schema: EventSchema) -> dg.TableSchema:

@@ -12,7 +12,14 @@ from typer.main import get_command
 from usage_pipeline.cli.app import app
 from usage_pipeline.data_folder import PROJECT
 from usage_pipeline.register.states import STATES
-from usage_pipeline.schema import CsvOptions, EventSchema, FieldSpec, MetricSpec, load_schema
+from usage_pipeline.schema import (
+    CsvOptions,
+    CustomerList,
+    EventSchema,
+    FieldSpec,
+    MetricSpec,
+    load_schema,
+)
 from usage_pipeline.schema.cross_checks import (
     RESERVED_FIELDS,
     RESERVED_GROUPS,
@@ -52,6 +59,7 @@ def anchor(heading: str) -> str:
         ("Keys of the schema", EventSchema),
         ("Keys of a field", FieldSpec),
         ("Keys of csv", CsvOptions),
+        ("Keys of customers", CustomerList),
         ("Keys of a metric", MetricSpec),
     ],
 )

@@ -37,6 +37,7 @@ def with_calls(**keys: Any) -> EventSchema:
         schema(csv={"encoding": "cp1252"}),
         schema(csv={"decimal_sign": ","}),
         schema(csv={"max_field_length": "1KB"}),
+        schema(customers={"file": "customers.csv"}),
         with_calls(minimum=0),
         with_calls(required=False),
         with_calls(**{"from": ["Calls"]}),
@@ -58,6 +59,18 @@ def test_what_changes_rows_or_verdicts_changes_the_version(changed: EventSchema)
 )
 def test_words_metrics_and_confirmation_do_not(changed: EventSchema) -> None:
     assert schema_version(changed) == schema_version(schema())
+
+
+@pytest.mark.parametrize("key", [{"file": "b.csv"}, {"column": "B"}, {"unknown": "warning"}])
+def test_every_key_of_customers_is_part_of_the_version(key: dict[str, str]) -> None:
+    given = {"file": "a.csv", "column": "A"}
+    changed = schema_version(schema(customers=given | key))
+    assert changed != schema_version(schema(customers=given))
+
+
+def test_the_version_of_a_schema_stays_what_it_was_before_there_were_lists_of_customers() -> None:
+    # What is mapped and judged is found by it. A new RULES_VERSION alone may change it.
+    assert schema_version(schema()) == "bde474bab12c"
 
 
 def test_a_summary_is_keyed_by_customer_time_and_dimensions() -> None:

@@ -13,7 +13,7 @@ import pytest
 from usage_pipeline.reading import LocatedError
 from usage_pipeline.schema.rules import row_rules
 from usage_pipeline.validation.check_files import CheckedFile
-from usage_pipeline.validation.codes import CODES
+from usage_pipeline.validation.codes import CODES, is_warning
 from usage_pipeline.validation.findings import read_error_file
 from usage_pipeline_tests.workplace import Workplace
 
@@ -26,13 +26,14 @@ attributes:
   csv: {null_values: ["", "NULL"]}
   fields:
     id: {type: string, pattern: "[a-z]+[0-9]*", max_length: 6}
-    customer_id: {type: string, allowed: ["a:b", "50% 'off'", "c"]}
+    customer_id: {type: string, allowed: ["a:b", "50% 'off'", "c", "e"]}
     timestamp: {type: timestamp, time_zone: Europe/Berlin, past_limit: 3650d}
     ends: {type: timestamp, required: false, format: "%d.%m.%Y %H:%M %z", future_limit: 1d}
     calls: {type: integer, usage: true, minimum: 1, maximum: 100}
     gb: {type: decimal, precision: 6, scale: 2, minimum: "-0.5", required: false}
     paid: {type: boolean, required: false}
   event_key: [id]
+  customers: {file: customers.csv}
 """
 
 GOOD = ["ok1", "c", "2024-10-01 10:00:00", "01.10.2024 12:00 +02:00", "5", "1.25", "true"]
@@ -62,6 +63,7 @@ BREAKS: dict[str, list[tuple[str, str]]] = {
     ],
     "future-timestamp": [("timestamp", "2999-01-01 00:00:00"), ("ends", "01.01.2999 00:00 Z")],
     "past-timestamp": [("timestamp", "2014-12-31 23:59:59")],
+    "unknown-customer": [("customer_id", "e")],
     "padded-text": [("id", "ok1 ")],
 }
 FIELDS = ["id", "customer_id", "timestamp", "ends", "calls", "gb", "paid"]
@@ -79,6 +81,7 @@ def broken_rows() -> list[list[str]]:
 @pytest.fixture
 def file(work: Workplace) -> Path:
     work.describe("every_rule", SCHEMA)
+    (work.data / "customers.csv").write_text("customer_id\na:b\n50% 'off'\nc\nd\n")
     text = io.StringIO()
     rows = [GOOD, *broken_rows(), ["short", "c"], [*GOOD, "long"], GOOD]
     csv.writer(text, lineterminator="\n").writerows([FIELDS, *rows])
@@ -163,6 +166,7 @@ def test_counts_stay_exact_when_messages_are_bounded(work: Workplace, file: Path
 
 def test_every_code_of_a_rule_is_in_the_catalogue(work: Workplace) -> None:
     work.describe("every_rule", SCHEMA)
-    for rule in row_rules(work.flow("every_rule").schema):
+    schema = work.flow("every_rule").schema
+    for rule in row_rules(schema):
         assert rule.code in CODES
-        assert CODES[rule.code].warning is rule.warning
+        assert is_warning(rule.code, schema) is rule.warning
