@@ -75,11 +75,11 @@ def find_list(customers: CustomerList, root: Path) -> tuple[Path, Header, int]:
         CustomersUnusable: there is no such file or column.
     """
     path = root / customers.file
-    if not path.exists():
-        raise _unusable(customers, path, "there is no such file")
-    if not path.is_file():
-        raise _unusable(customers, path, "it is not a file")
     try:
+        if not path.exists():
+            raise _unusable(customers, path, "there is no such file")
+        if not path.is_file():
+            raise _unusable(customers, path, "it is not a file")
         headers = candidate_headers(path, DELIMITERS, _OPTIONS)
     except (UnreadableFile, FileChanged, OSError) as error:
         raise _unusable(customers, path, _reason(error)) from None

@@ -98,6 +98,8 @@ def frame_query(
     texts = with_steps(f"(SELECT line, fault, {text} FROM {source})", casts.values())
     known = f", {is_known('customer_id')} AS {quoted(KNOWN_CUSTOMER)}" if schema.customers else ""
     kept = f", {quoted(KNOWN_CUSTOMER)}" if schema.customers else ""
+    # Looking up in parallel mixes the rows; a frame is in the order of its file.
+    order = "ORDER BY line" if schema.customers else ""
     moment = f"TIMESTAMPTZ {literal(received_at.astimezone(UTC).isoformat())}"
     return f"""
         SELECT line, {fields}, valid, received_at, fault, unreadable,
@@ -112,7 +114,7 @@ def frame_query(
                     SELECT *, {reasons} FROM (SELECT *, {values} FROM {texts})
                 )
             )
-        )"""
+        ) {order}"""
 
 
 def _all_hold(rules: Sequence[Rule], *, warning: bool) -> str:

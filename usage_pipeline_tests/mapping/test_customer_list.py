@@ -107,6 +107,13 @@ def test_a_list_that_may_not_be_read_is_told(work: Workplace) -> None:
     assert "Permission denied" in refusal(work)
 
 
+def test_a_path_that_the_system_refuses_is_told(work: Workplace) -> None:
+    describe(work)
+    file = work.defs / "listed" / "defs.yaml"
+    file.write_text(file.read_text().replace("customers.csv", "x" * 300))
+    assert "File name too long" in refusal(work)
+
+
 def test_the_list_may_lie_elsewhere(work: Workplace, tmp_path: Path) -> None:
     describe(work)
     elsewhere = list_of(work, "acme").rename(tmp_path / "elsewhere's.csv")

@@ -157,6 +157,19 @@ def test_the_frame_says_of_each_row_whether_its_customer_is_known(work: Workplac
     assert "customers:known" in shown
 
 
+@pytest.mark.slow
+def test_the_frame_is_in_the_order_of_the_file(work: Workplace) -> None:
+    describe(work)
+    list_of(work, *map(str, range(100_000)))
+    file = usage_of(work, *(str(number % 100_000) for number in range(1_000_000)))
+    run = work.flow("listed").dry_run([file], max_errors=1)
+    checked = next(run)
+    assert checked.mapped.frame is not None
+    # The folder of a dry run is there until the next file is asked for.
+    lines = pq.read_table(checked.mapped.frame, columns=["line"])["line"].to_pylist()
+    assert lines == list(range(2, 1_000_002))
+
+
 def test_a_schema_without_a_list_has_the_frame_it_had(work: Workplace) -> None:
     row = "e1,acme,2024-10-01T00:00:00Z,1,1,us-east"
     [upload] = work.ingest(work.api_file("a.csv", row))
