@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from usage_pipeline.mapping.frame import write_valid_rows
 from usage_pipeline.mapping.map_files import SourceFile, map_files
 from usage_pipeline.metering import ComputedWindow, MetricOverflow, refresh_metrics
 from usage_pipeline.provenance import Provenance, provenance_of, with_origin
+from usage_pipeline.reading import Advance, Progress, watcher
 from usage_pipeline.register import Receipt, Register, Upload, WrongState, require
 from usage_pipeline.register.states import Action
 from usage_pipeline.schema import EventSchema, known_choices, schema_version
@@ -48,10 +49,14 @@ AUTOMATIC = "confirm: automatic"
 
 @dataclass
 class Flow:
-    """One schema's way from file to metric, on the stores of one data folder."""
+    """One schema's way from file to metric, on the stores of one data folder.
+
+    progress: is told how far long work is; whoever watches where the flow is made, unless given.
+    """
 
     schema: EventSchema
     folder: DataFolder
+    progress: Progress = field(default_factory=watcher)
 
     @cached_property
     def archive(self) -> Archive:
@@ -188,6 +193,7 @@ class Flow:
             frame=lambda _: self.archive.mapped(*key, version),
             errors=lambda _: self.archive.errors(*key, version),
             max_errors=self.schema.csv.max_errors,
+            progress=lambda advance: self.progress(replace(advance, what=upload.upload)),
         )
         return checked
 
@@ -198,11 +204,14 @@ class Flow:
         frame: Callable[[SourceFile], Path],
         errors: Callable[[SourceFile], Path],
         max_errors: int,
+        progress: Progress,
     ) -> Iterator[CheckedFile]:
         load_customers(connection, self.schema, self.folder.root)
         rules = row_rules(self.schema)
-        mapped = map_files(sources, self.schema, rules, frame, connection, max_errors)
-        return check_files(mapped, self.schema, self.suite, errors, connection, max_errors)
+        mapped = map_files(sources, self.schema, rules, frame, connection, max_errors, progress)
+        return check_files(
+            mapped, self.schema, self.suite, errors, connection, max_errors, progress
+        )
 
     def customers_problem(self) -> str | None:
         """Why nothing can be checked for want of the list of customers, at a quick look."""
@@ -222,6 +231,9 @@ class Flow:
         if self.schema.policy != "refuse" or frame is None or not self.folder.warehouse.exists():
             return checked
         most = self.schema.csv.max_errors
+        what = upload or checked.mapped.source.file_name
+        size, rows = checked.mapped.size, checked.mapped.lines or 0
+        self.progress(Advance(what, "comparing with what is there", size, size, rows))
         with self.warehouse.open(*folders) as connection:
             count, errors = conflicts_with_ledger(
                 connection, self.schema, upload, frame, checked.verdict.mapping, most
@@ -362,6 +374,7 @@ class Flow:
                 frame=lambda _: Path(work) / "frame.parquet",
                 errors=lambda _: Path(work) / "errors.parquet",
                 max_errors=max_errors,
+                progress=self.progress,
             )
             for one, checked in zip(known, all_checked, strict=True):
                 checked = with_origin(self._against_ledger(checked, "", Path(work)), one)
@@ -376,12 +389,19 @@ class Flow:
         self, connection: Connection, asked: Iterable[Upload] = ()
     ) -> Iterator[tuple[Upload, Followed | Refusal]]:
         """Have the ledger follow every decision that it has not followed; see `Settling`."""
+        due = [one.upload for one in self.register.decisions.due(self.schema.name)]
+        if due:
+            what = due[0].upload if len(due) == 1 else f"{len(due)} uploads of {self.schema.name}"
+            size = sum(one.size for one in due)
+            rows = sum(one.valid or 0 for one in due)
+            self.progress(Advance(what, "ingesting", size, size, rows))
         return self._settling.settle(connection, asked)
 
     def refresh(
         self, connection: Connection
     ) -> Iterator[tuple[str, list[ComputedWindow] | MetricOverflow]]:
         """Compute the metric windows that the ledger has left behind."""
+        self.progress(Advance(self.schema.name, "computing metrics"))
         return refresh_metrics(connection, self.register, self.schema)
 
 

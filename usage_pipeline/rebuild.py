@@ -18,6 +18,7 @@ from usage_pipeline.ledger.rebuild import (
 from usage_pipeline.ledger.tables import fields_of, has_ledger, shape_changes, transaction
 from usage_pipeline.ledger.verify import many, proof
 from usage_pipeline.metering.refresh import slots_with_events, touched_windows, wrong_values
+from usage_pipeline.reading import Advance
 from usage_pipeline.warehouse import scratch_connection
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import parquet
@@ -56,7 +57,7 @@ def rebuild(flow: Flow) -> Rebuilt:
         fresh = _map_again(flow, read_again)
         placed = [fresh.get(one.upload, one) for one in placed]
         with transaction(connection):
-            load_once(connection, schema, placed)
+            load_once(connection, schema, _told(flow, placed))
             replace_tables(connection, schema, placed)
             slots = {*before, *slots_with_events(connection, schema)}
             flow.register.windows.mark(schema.name, touched_windows(schema, sorted(slots)))
@@ -97,6 +98,15 @@ def verify_rebuild(flow: Flow, connection: Connection) -> Iterator[Proof]:
         f"every value of {len(flow.schema.all_metrics)} metrics follows from the ingestion table",
         "metric windows with other values than their events give",
     )
+
+
+def _told(flow: Flow, placed: list[Placed]) -> Iterator[Placed]:
+    """The uploads whose rows are loaded, each when its turn comes, and how many are done."""
+    active = [one for one in placed if one.active]
+    for done, one in enumerate(active):
+        flow.progress(Advance(one.upload, "rebuilding", done, len(active)))
+        yield one
+    flow.progress(Advance(flow.schema.name, "rebuilding", len(active), len(active)))
 
 
 def _in_force(flow: Flow) -> list[Placed]:

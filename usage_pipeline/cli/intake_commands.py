@@ -13,11 +13,11 @@ from usage_pipeline.cli.common import (
     RequiredSchema,
     existing_files,
     remark,
-    remarks,
     schema_named,
 )
 from usage_pipeline.cli.output import Format, show
 from usage_pipeline.cli.problems import MACHINE, REFUSED, WrongUse
+from usage_pipeline.cli.progress import shown
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
 from usage_pipeline.intake import shown_name
@@ -68,10 +68,11 @@ def check(
         _same_names(found)
         mapped.mkdir(parents=True, exist_ok=True)
         mapped = mapped.resolve()
-    flow = Flow(schema_named(schema), DataFolder.current())
+    described = schema_named(schema)
     listed = max_errors if max_errors is not None else LISTED[form]
     checked = []
-    with remarks.status("Checking…"):
+    with shown("Checking…"):
+        flow = Flow(described, DataFolder.current())
         for one in flow.dry_run(found, listed, mapped):
             checked.append(one)
     if form is Format.json:
@@ -128,7 +129,7 @@ def finish(flow: Flow, uploads: Sequence[Upload]) -> list[str]:
     due = _due(flow, uploads)
     problems: list[str] = []
     if due:
-        with open_instance(flow.folder) as instance, remarks.status("Ingesting…"):
+        with open_instance(flow.folder) as instance, shown("Ingesting…"):
             for report in run_ingest(instance, flow.folder, flow.schema, due):
                 problems += report.problems
     return problems

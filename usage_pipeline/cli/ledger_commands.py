@@ -21,13 +21,13 @@ from usage_pipeline.cli.common import (
     flow_of,
     register,
     remark,
-    remarks,
     said,
     schema_named,
 )
 from usage_pipeline.cli.intake_commands import INGEST_COLUMNS, upload_row
 from usage_pipeline.cli.output import Format, show, text
 from usage_pipeline.cli.problems import MACHINE, REFUSED, WrongUse
+from usage_pipeline.cli.progress import shown
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.export import export_tables
 from usage_pipeline.flow import Flow
@@ -129,8 +129,9 @@ def rebuild(schema: RequiredSchema, form: FormatOption = Format.table) -> None:
     """Build the tables of a schema anew from the archive; needed when the YAML changed key, policy
     or types under rows that are in. Exit 1, and nothing changed, where an upload does not fit.
     """
-    flow = Flow(schema_named(schema), DataFolder.current())
-    with remarks.status("Rebuilding…"):
+    described = schema_named(schema)
+    with shown("Rebuilding…"):
+        flow = Flow(described, DataFolder.current())
         built = build_anew(flow)
     problems = _settle([flow], [])
     columns = ("schema", "uploads", "read_again", "ingested", "displaced")
@@ -148,7 +149,7 @@ def export(
     if to.exists() and not to.is_dir():
         raise WrongUse(f"{to} is not a folder")
     to.mkdir(parents=True, exist_ok=True)
-    with remarks.status("Exporting…"):
+    with shown("Exporting…"):
         written = list(export_tables(DataFolder.current(), schemas, to.resolve()))
     rows = [asdict(one) | {"file": str(one.file)} for one in written]
     columns = ("schema", "table", "rows", "stale", "file")
@@ -194,7 +195,7 @@ def _settle(flows: Collection[Flow], uploads: Sequence[Upload]) -> list[str]:
     if not flows:
         return []
     problems: list[str] = []
-    with open_instance(DataFolder.current()) as instance, remarks.status("Working…"):
+    with open_instance(DataFolder.current()) as instance, shown("Working…"):
         for flow in flows:
             keys = [one.upload for one in uploads if one.schema == flow.schema.name]
             problems += run_settle(instance, flow.folder, flow.schema, keys).problems

@@ -17,7 +17,6 @@ from usage_pipeline.cli.common import (
     flow_of,
     register,
     remark,
-    remarks,
     said,
     schema_named,
 )
@@ -30,6 +29,7 @@ from usage_pipeline.cli.intake_commands import (
 from usage_pipeline.cli.located import print_located
 from usage_pipeline.cli.output import TABLE_ROWS, Format, page, show
 from usage_pipeline.cli.problems import MACHINE, REFUSED, WrongUse
+from usage_pipeline.cli.progress import shown
 from usage_pipeline.register.states import STATES, Action, State
 from usage_pipeline.validation.findings import read_error_file
 
@@ -101,7 +101,7 @@ def errors(
         )
     findings = read_error_file(flow.archive.errors(found.schema, upload, verdict.schema_version))
     if output is not None:
-        with remarks.status("Writing…"):
+        with shown("Writing…"):
             count = write_bad_lines(flow, found, verdict, findings, output)
         remark(f"{count} bad lines written to {output}")
         return
@@ -135,7 +135,7 @@ def confirm(
     flow = flow_of(found)
     flow.may_confirm(found, by)
     flow.open_ledger()
-    with open_instance(flow.folder) as instance, remarks.status("Ingesting…"):
+    with open_instance(flow.folder) as instance, shown("Ingesting…"):
         report = run_confirm(instance, flow.folder, flow.schema, upload, by, note)
     _show_state(upload, found.schema, form)
     for problem in report.problems:

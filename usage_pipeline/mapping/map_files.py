@@ -16,12 +16,15 @@ from usage_pipeline.mapping.frame import write_frame
 from usage_pipeline.mapping.headers import HeaderMatch, match_file
 from usage_pipeline.reading import (
     SIGNS,
+    Advance,
     FileChanged,
     Header,
     LocatedError,
+    Progress,
     Records,
     UnreadableFile,
     fitting_delimiters,
+    nobody,
 )
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.schema.rules import Rule
@@ -50,6 +53,7 @@ class MappedFile:
     frame: the mapped frame; None when the file could not be read or its header does not match.
     errors: of the file and of its records' structure, bounded; `faulty` counts all such records.
     lines: data records, None when the file could not be read to its end.
+    size: bytes of the file that were read for the frame, as it lies there.
     """
 
     source: SourceFile
@@ -60,6 +64,7 @@ class MappedFile:
     lines: int | None = None
     blank: int | None = None
     faulty: int = 0
+    size: int = 0
 
     @property
     def mapping(self) -> dict[str, str]:
@@ -73,6 +78,7 @@ def map_files(
     target: Callable[[SourceFile], Path],
     connection: Connection,
     max_errors: int,
+    progress: Progress = nobody,
 ) -> Iterator[MappedFile]:
     """Read and map each file strictly; a file that cannot be read stops none of the others.
 
@@ -80,6 +86,7 @@ def map_files(
         target: where the frame of a file goes.
         connection: a scratch engine that may read and write there.
         max_errors: how many errors of structure are kept per file.
+        progress: is told how far each file is read.
     """
     for source in sources:
         match: HeaderMatch | None = None
@@ -91,7 +98,9 @@ def map_files(
             if errors:
                 yield MappedFile(source, match, None, errors, match.warnings)
                 continue
-            yield _map(source, match, captured, schema, rules, target, connection, max_errors)
+            yield _map(
+                source, match, captured, schema, rules, target, connection, max_errors, progress
+            )
         except UnreadableFile as error:
             warnings = match.warnings if match else ()
             found = _with_field(error.error, match) if match else error.error
@@ -107,10 +116,19 @@ def _map(
     target: Callable[[SourceFile], Path],
     connection: Connection,
     max_errors: int,
+    progress: Progress,
 ) -> MappedFile:
     fields = list(match.columns)
     columns = [match.columns[field] for field in fields]
-    records = Records(source.path, match.header, columns, schema.csv, max_errors=max_errors)
+    size = source.path.stat().st_size
+
+    def watch(rows: int, position: int) -> None:
+        progress(Advance(source.file_name, "reading", position, size, rows))
+
+    watch(0, 0)
+    records = Records(
+        source.path, match.header, columns, schema.csv, max_errors=max_errors, watch=watch
+    )
     reasons: list[UnreadableFile | FileChanged] = []
     constants = captured | {
         name: field.constant for name, field in schema.fields.items() if field.constant is not None
@@ -137,6 +155,8 @@ def _map(
         if isinstance(reason, UnreadableFile) and reason.error.code == "stray-quote":
             _refuse_other_delimiter(source.path, match.header, schema)
         raise reason
+    # An archive's end is read first, and not again.
+    watch(records.lines, size)
     return MappedFile(
         source,
         match,
@@ -146,6 +166,7 @@ def _map(
         records.lines,
         records.blank,
         records.faulty,
+        size,
     )
 
 

@@ -89,8 +89,10 @@ def refresh_job(schema: EventSchema) -> dg.JobDefinition:
         out=dg.Out(dg.Nothing),
         pool=POOL,
     )
-    def refresh(warehouse: UsageWarehouse) -> Iterator[LedgerEvent | dg.Output[None]]:
-        flow = warehouse.flow(schema)
+    def refresh(
+        context: dg.OpExecutionContext, warehouse: UsageWarehouse
+    ) -> Iterator[LedgerEvent | dg.Output[None]]:
+        flow = warehouse.told_flow(schema, context.log)
         open_ledger(flow)
         troubles: dict[str, str] = {}
         yield from settle_and_meter(flow, warehouse, [], troubles, refused={})

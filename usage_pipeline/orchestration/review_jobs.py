@@ -86,7 +86,7 @@ def _job(
     )
     def run(context: dg.OpExecutionContext) -> Iterator[LedgerEvent | dg.Output[None]]:
         warehouse: UsageWarehouse = context.resources.warehouse
-        flow = warehouse.flow(schema)
+        flow = warehouse.told_flow(schema, context.log)
         open_ledger(flow)
         try:
             upload = flow.register.find(context.partition_key, schema.name)

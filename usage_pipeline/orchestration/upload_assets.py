@@ -96,7 +96,7 @@ def upload_assets(schema: EventSchema) -> dg.AssetsDefinition:
     def run_uploads(
         context: dg.AssetExecutionContext, warehouse: UsageWarehouse
     ) -> Iterator[Event]:
-        flow = warehouse.flow(schema)
+        flow = warehouse.told_flow(schema, context.log)
         uploads = flow.register.uploads(schema.name, keys=context.partition_keys)
         troubles = _unknown(context.partition_keys, uploads)
         chosen, chosen_checks = context.selected_asset_keys, context.selected_asset_check_keys

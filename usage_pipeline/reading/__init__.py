@@ -13,6 +13,15 @@ from usage_pipeline.reading.dialect import (
 )
 from usage_pipeline.reading.excerpt import Excerpt, Piece, cell_spans, excerpts
 from usage_pipeline.reading.located_error import FileChanged, LocatedError, UnreadableFile, clip
+from usage_pipeline.reading.progress import (
+    Advance,
+    Phase,
+    Progress,
+    both,
+    nobody,
+    watched_by,
+    watcher,
+)
 from usage_pipeline.reading.quoted_lines import quoted_lines
 from usage_pipeline.reading.reader import Records, raw_records
 from usage_pipeline.reading.text import Beginning, beginning_of
@@ -20,15 +29,19 @@ from usage_pipeline.reading.text import Beginning, beginning_of
 __all__ = [
     "DELIMITERS",
     "SIGNS",
+    "Advance",
     "Beginning",
     "Excerpt",
     "FileChanged",
     "Header",
     "LocatedError",
+    "Phase",
     "Piece",
+    "Progress",
     "Records",
     "UnreadableFile",
     "beginning_of",
+    "both",
     "candidate_headers",
     "cell_spans",
     "cells_in",
@@ -36,8 +49,11 @@ __all__ = [
     "excerpts",
     "first_rows",
     "fitting_delimiters",
+    "nobody",
     "quoted_lines",
     "raw_records",
     "read_header",
     "split_record",
+    "watched_by",
+    "watcher",
 ]

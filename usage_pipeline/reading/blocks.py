@@ -32,6 +32,7 @@ class Block:
     data: bytearray
     structure: Structure
     first_line: int  # physical line on which `data` begins
+    position: int  # bytes of the file itself that were read by then
 
     def record(self, index: int) -> bytes:
         """The exact bytes of one record, without its line end."""
@@ -91,7 +92,7 @@ def read_blocks(
             )
             carried = data[structure.consumed :]
             if count:
-                yield Block(data, structure.first(count), line)
+                yield Block(data, structure.first(count), line, text.position)
             if refusal is not None:
                 raise refusal
             line += structure.line_breaks

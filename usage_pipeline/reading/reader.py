@@ -1,6 +1,6 @@
 """The records of a file: every line accounted for, values as they are written."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,8 @@ class Records:
     blank), `faulty` those that cannot be taken for what they say (see `faults`), `misfits` those
     of them with another number of cells than the header, `blank` the blank lines,
     `physical_lines` what an editor shows. `errors` are those of the first `max_errors` faulty
-    records, `warnings` what is odd but certain.
+    records, `warnings` what is odd but certain. `watch` is told per block how many data records
+    and how many bytes of the file itself are read.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Records:
         *,
         block_size: int = BLOCK_SIZE,
         max_errors: int = 1000,
+        watch: Callable[[int, int], None] | None = None,
     ) -> None:
         self._width = width = len(header.labels)
         outside = [column for column in columns if not 0 <= column < width]
@@ -63,6 +65,7 @@ class Records:
         self._options = options
         self._block_size = block_size
         self._max_errors = max_errors
+        self._watch = watch
         self._parser = CellParser(header.delimiter, width, columns)
         names = [f"c{index}" for index in range(len(columns))]
         self.schema = pa.schema(
@@ -109,6 +112,8 @@ class Records:
             last_line = block.first_line + int(structure.breaks_before[-1])
             self.physical_lines += structure.line_breaks + unterminated
             batch = self._batch(block)
+            if self._watch is not None:
+                self._watch(self.lines, block.position)
             if batch is not None:
                 delivered += batch.num_rows
                 yield batch

@@ -43,11 +43,17 @@ class Source:
     """A file's bytes as if it had never been compressed; `size` is that of the file itself."""
 
     def __init__(
-        self, file: _Readable, compression: Compression | None, size: int, options: CsvOptions
+        self,
+        file: _Readable,
+        compression: Compression | None,
+        size: int,
+        options: CsvOptions,
+        raw: FileIO,
     ) -> None:
         self.compression = compression
         self.size = size
         self._file = file
+        self._raw = raw
         self._options = options
         self._most = (
             size
@@ -55,6 +61,11 @@ class Source:
             else min(options.max_expanded_size, max(_HARMLESS, size * options.max_ratio))
         )
         self._given = 0
+
+    @property
+    def position(self) -> int:
+        """How many bytes of the file itself have been read, compressed or not."""
+        return min(self._raw.tell(), self.size)
 
     def fill(self, view: memoryview) -> int:
         """Fill `view` and return how many bytes that took: fewer only where the file ends.
@@ -117,7 +128,7 @@ def open_source(path: Path, options: CsvOptions) -> Iterator[Source]:
             raise UnreadableFile(LocatedError("file-too-large", reason))
         compression = compression_of(file.read(4))
         file.seek(0)
-        yield Source(_expanded(file, compression, opened), compression, size, options)
+        yield Source(_expanded(file, compression, opened), compression, size, options, file)
 
 
 def compression_of(head: bytes) -> Compression | None:

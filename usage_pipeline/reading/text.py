@@ -49,6 +49,11 @@ class Text:
         """How many bytes there are, the mark included, where that is known before."""
         return self._source.size if self.compression is None else None
 
+    @property
+    def position(self) -> int:
+        """How many bytes of the file itself have been read."""
+        return self._source.position
+
     def fill(self, view: memoryview) -> int:
         """Fill `view` with UTF-8 and return how many bytes that took: fewer only at the end."""
         count = self._take(view)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from usage_pipeline.mapping.map_files import MappedFile, SourceFile
-from usage_pipeline.reading import LocatedError
+from usage_pipeline.reading import Advance, LocatedError, Progress, nobody
 from usage_pipeline.register import Verdict
 from usage_pipeline.schema import EventSchema, schema_version
 from usage_pipeline.validation.codes import CODES, is_warning
@@ -45,6 +45,7 @@ def check_files(
     target: Callable[[SourceFile], Path],
     connection: Connection,
     max_errors: int,
+    progress: Progress = nobody,
 ) -> Iterator[CheckedFile]:
     """Check each file by the schema's suite and write its error file.
 
@@ -53,8 +54,12 @@ def check_files(
         connection: a scratch engine that may read the frames.
         max_errors: how many errors are kept with their messages, and as many warnings; counts and
             bad lines are always complete.
+        progress: is told when the checks of a file begin.
     """
     for mapped in files:
+        if mapped.frame is not None:
+            size, rows = mapped.size, mapped.lines or 0
+            progress(Advance(mapped.source.file_name, "checking", size, size, rows))
         checked = _check(mapped, schema, suite, connection, max_errors)
         write_error_file(checked.findings, schema, target(mapped.source))
         yield checked
