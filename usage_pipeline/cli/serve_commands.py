@@ -31,8 +31,10 @@ def dev(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI.")] = 3000,
 ) -> None:
     """Start the Dagster UI and the daemon that watches the drop folders, on 127.0.0.1."""
+    from usage_pipeline.orchestration.alerts import alert_url
     from usage_pipeline.orchestration.instance import open_instance
 
+    alert_url()  # a wrong one would end in a traceback when Dagster loads
     folder = DataFolder.current()
     for schema in load_schemas():
         (folder.drop / schema).mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from usage_pipeline.register.asks import IN_HAND, PATIENCE, Asks, begin_anew, gi
 from usage_pipeline.register.database import connect
 from usage_pipeline.register.decisions import Decisions, is_newer
 from usage_pipeline.register.drops import Drops, record_drop
+from usage_pipeline.register.happenings import Happenings
 from usage_pipeline.register.lines import (
     PIPELINE,
     UPLOAD_COLUMNS,
@@ -43,6 +44,7 @@ class Register:
         self.decisions = Decisions(self._engine)
         self.mappings = Mappings(self._engine)
         self.windows = StaleWindows(self._engine)
+        self.happenings = Happenings(self._engine)
 
     def receive(
         self,
