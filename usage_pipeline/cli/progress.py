@@ -85,13 +85,14 @@ class _Shown:
         is_new = advance.what != self._what
         if is_new:
             self._what, self._began = advance.what, time.monotonic()
-        far = {"completed": advance.done, "total": advance.total or None}
-        words = self._words(advance)
+        done, total, words = advance.done, advance.total or None, self._words(advance)
         if is_new:
             self._bars.remove_task(self._task)
-            self._task = self._bars.add_task(_short(printable(advance.what)), words=words, **far)
+            self._task = self._bars.add_task(
+                _short(printable(advance.what)), completed=done, total=total, words=words
+            )
         else:
-            self._bars.update(self._task, words=words, **far)
+            self._bars.update(self._task, completed=done, total=total, words=words)
 
     def _words(self, advance: Advance) -> str:
         if advance.phase == "rebuilding":

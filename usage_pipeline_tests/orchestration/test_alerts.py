@@ -144,8 +144,10 @@ class TestUploads:
 
     def test_the_same_check_once_more_is_no_news(self, work: Workplace, uploads: Sensor) -> None:
         ask_a_person(work)
-        check_again(work, *judge(work, bad(work, "bad.csv"), good(work, "waits.csv")))
+        found = judge(work, bad(work, "bad.csv"), good(work, "waits.csv"))
+        check_again(work, *found)
         assert uploads.tick() == "2 sent."
+        check_again(work, *found)
         assert uploads.tick() == "Nothing to tell."
 
     def test_a_file_that_is_handed_in_again_and_fails_again_is_news(
@@ -188,9 +190,10 @@ class TestUploads:
         work_off(work.flow())
         ask_a_person(work)
         allow_a_region(work, "mars")
-        for _ in range(2):
-            check_again(work, upload)
+        check_again(work, upload)
         assert uploads.tick() == "1 sent."
+        check_again(work, upload)
+        assert uploads.tick() == "Nothing to tell."
         assert "passed its checks by the changed schema, and waits for a person" in chat.texts[0]
 
     def test_an_upload_that_is_given_up_is_told(
