@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from usage_pipeline.cli.problems import WrongUse
+from usage_pipeline.cli.reasons import reasons
 from usage_pipeline.cli.workbook import Row, refuse_rows, write_workbook
 from usage_pipeline.flow import Flow
 from usage_pipeline.formulas import guard, unguard
@@ -45,7 +46,7 @@ def write_bad_lines(
     match = match_as_judged(flow, upload, verdict)
     if match is None:
         raise _read_otherwise(upload)
-    rows = _rows(flow, upload, match, bad, findings)
+    rows = _rows(flow, upload, match, bad, reasons(flow, upload, verdict, findings, bad))
     # What is wrong stands before the record: behind it, a record with a cell too many would push
     # it out of its column.
     labels = [*added_labels(upload.upload), *own_labels(match.header)]
@@ -89,16 +90,15 @@ def _rows(
     upload: Upload,
     match: HeaderMatch,
     bad: pa.Int64Array,
-    findings: Sequence[LocatedError],
+    said: Iterable[list[LocatedError]],
 ) -> Iterator[Row]:
-    said = _by_line(findings)
     added = added_columns(match.header.labels)
     own = [label for at, label in enumerate(match.header.labels) if at not in added]
     places = {label: at for at, label in enumerate(own)}
     original = flow.archive.original(upload.schema, upload.upload)
     try:
-        for line, record in raw_records(original, match.header, bad, flow.schema.csv):
-            found = said.get(line, ())
+        records = raw_records(original, match.header, bad, flow.schema.csv)
+        for (line, record), found in zip(records, said, strict=True):
             cells: Sequence[str] = split_record(record, match.header.delimiter)
             if added:
                 # Lines that were corrected before: without what was put before and into them.
@@ -119,14 +119,6 @@ def _read_otherwise(upload: Upload) -> WrongState:
         f"The schema {upload.schema} has changed since {upload.upload} was checked: by it, the "
         "file is read otherwise. Ingest the file again, and then write its bad lines."
     )
-
-
-def _by_line(findings: Sequence[LocatedError]) -> dict[int, list[LocatedError]]:
-    by_line: dict[int, list[LocatedError]] = {}
-    for finding in findings:
-        if finding.line is not None:
-            by_line.setdefault(finding.line, []).append(finding)
-    return by_line
 
 
 def _write_csv(

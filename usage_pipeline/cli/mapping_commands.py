@@ -15,13 +15,13 @@ from usage_pipeline.cli.common import (
     flow_of,
     register,
     remark,
-    remarks,
     said,
     schema_named,
 )
 from usage_pipeline.cli.intake_commands import INGEST_COLUMNS, upload_row
 from usage_pipeline.cli.output import Format, show
 from usage_pipeline.cli.problems import MACHINE, REFUSED, WrongUse
+from usage_pipeline.cli.progress import shown
 from usage_pipeline.register.states import next_step
 
 ByDefault = Annotated[
@@ -65,7 +65,7 @@ def map_upload(
     flow.choice_for(found, wanted, clear=clear)
     flow.open_ledger()
     config = {"by": by, "mapping": wanted, "remember": remember, "clear": clear, "note": note}
-    with open_instance(flow.folder) as instance, remarks.status("Checking…"):
+    with open_instance(flow.folder) as instance, shown("Checking…"):
         report = run_map(instance, flow.folder, flow.schema, upload, config)
     now = flow.register.find(upload, found.schema)
     show([upload_row(now, INGEST_COLUMNS)], INGEST_COLUMNS, form, "")

@@ -54,7 +54,7 @@ def map_job(schema: EventSchema) -> dg.JobDefinition:
     )
     def run(context: dg.OpExecutionContext) -> Iterator[LedgerEvent | dg.Output[None]]:
         warehouse: UsageWarehouse = context.resources.warehouse
-        flow = warehouse.flow(schema)
+        flow = warehouse.told_flow(schema, context.log)
         asked = ByPerson(**context.op_config)
         open_ledger(flow)
         try:

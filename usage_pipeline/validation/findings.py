@@ -36,9 +36,9 @@ def broken_rules(
     rules: Sequence[Rule],
     fields: Sequence[str],
     headers: Mapping[str, str],
-    limit: int,
+    limit: int | None,
 ) -> Iterator[LocatedError]:
-    """The first `limit` cells of a frame that break a rule, by line, then by rule.
+    """The first `limit` cells of a frame that break a rule, or all, by line, then by rule.
 
     Args:
         fields: of the schema, in order: what `written` holds.
@@ -49,11 +49,12 @@ def broken_rules(
     broken = ", ".join(
         f"CASE WHEN ({rule.holds}) IS NOT TRUE THEN {index} END" for index, rule in enumerate(rules)
     )
+    most = "" if limit is None else f"LIMIT {limit}"
     rows = connection.execute(
         f"""SELECT line, rule, written
             FROM (SELECT line, written, unnest([{broken}]) AS rule
                   FROM {frame} WHERE written IS NOT NULL)
-            WHERE rule IS NOT NULL ORDER BY line, rule LIMIT {limit}"""
+            WHERE rule IS NOT NULL ORDER BY line, rule {most}"""
     ).fetchall()
     place = {field: index for index, field in enumerate(fields)}
     for line, index, written in rows:

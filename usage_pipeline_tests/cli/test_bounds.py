@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 
 import pytest
@@ -73,3 +74,12 @@ def test_as_many_messages_are_kept_as_the_schema_says_and_every_bad_line(work: W
     fixed = work.files / "fix.csv"
     work.run("errors", upload["upload"], "--output", fixed)
     assert len(fixed.read_text().splitlines()) == 6
+
+
+def test_the_fix_file_says_of_every_bad_line_what_is_wrong(work: Workplace) -> None:
+    bad = ["acme,2024-10-01,many\n", "acme,2024-10-01\n", ",2024-10-01,-\n"]
+    [upload] = work.ingest(work.file("bad.csv", HEADER + ROW + "".join(3 * bad)), schema="limited")
+    fixed = work.files / "fix.csv"
+    work.run("errors", upload["upload"], "--output", fixed)
+    codes = [row["_code"] for row in csv.DictReader(fixed.open())]
+    assert codes == 3 * ["type-error", "missing-cell", "required-value type-error"]
