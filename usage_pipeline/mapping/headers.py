@@ -113,11 +113,8 @@ def match_header(
     """
     chosen = chosen or {}
     added = added_columns(header.labels)
-    places: dict[str, list[int]] = {}
-    for index, label in enumerate(labels_of(header)):
-        if index not in added:
-            places.setdefault(normal_label(label), []).append(index)
-    errors = list(_bad_labels(header, places))
+    places = _places(header)
+    errors = bad_labels(header)
     taken = {normal_label(label) for label in chosen.values()}
 
     columns: dict[str, int] = {}
@@ -255,8 +252,19 @@ def _needed(schema: EventSchema) -> list[str]:
     return [name for name, field in schema.fields.items() if field.required and field.in_file]
 
 
-def _bad_labels(header: Header, places: dict[str, list[int]]) -> list[LocatedError]:
-    errors = []
+def _places(header: Header) -> dict[str, list[int]]:
+    """{label, normalised: where it stands}, of the file's own columns."""
+    added = added_columns(header.labels)
+    places: dict[str, list[int]] = {}
+    for index, label in enumerate(labels_of(header)):
+        if index not in added:
+            places.setdefault(normal_label(label), []).append(index)
+    return places
+
+
+def bad_labels(header: Header) -> list[LocatedError]:
+    """Labels that no schema can use: blank ones, and those that are there twice."""
+    errors, places = [], _places(header)
     for index in places.get("", []):
         message = f"Column {index + 1} has no header; name it, or remove the column."
         errors.append(LocatedError("blank-label", message, line=header.line))
@@ -312,19 +320,27 @@ def _chosen_is_missing(header: Header, name: str, label: str) -> LocatedError:
     )
 
 
-def _no_label_matched(header: Header, schema: EventSchema) -> LocatedError:
-    shown = ", ".join(f"'{label[:40]}'" for label in header.labels[:8])
-    wanted = ", ".join(_needed(schema))
+def no_labels(header: Header) -> LocatedError | None:
+    """Why the row names no columns: it is blank, or data; None where it may name them."""
     if any(_LOOKS_LIKE_DATA.fullmatch(label.strip()) for label in header.labels):
-        return LocatedError(
-            "no-header",
+        shown = ", ".join(f"'{label[:40]}'" for label in header.labels[:8])
+        message = (
             f"The first row looks like data ({shown}); a row that names the columns must come "
-            f"first. The schema needs: {wanted}.",
-            line=header.line,
+            "first."
         )
+        return LocatedError("no-header", message, line=header.line)
     if not any(label.strip() for label in header.labels):
         message = "The header row is blank; the first row must name the columns."
         return LocatedError("blank-header", message, line=header.line)
+    return None
+
+
+def _no_label_matched(header: Header, schema: EventSchema) -> LocatedError:
+    shown = ", ".join(f"'{label[:40]}'" for label in header.labels[:8])
+    wanted = ", ".join(_needed(schema))
+    if problem := no_labels(header):
+        needs = f" The schema needs: {wanted}." if problem.code == "no-header" else ""
+        return replace(problem, message=problem.message + needs)
     return LocatedError(
         "missing-label",
         f"No column of this file ({shown}) feeds a field of {schema.name}. "
