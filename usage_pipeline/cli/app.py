@@ -11,6 +11,7 @@ from usage_pipeline.cli import (
     mapping_commands,
     review_commands,
     serve_commands,
+    suggest_command,
 )
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
 for commands in (
     serve_commands,
     intake_commands,
+    suggest_command,
     review_commands,
     mapping_commands,
     ledger_commands,

@@ -149,9 +149,7 @@ def profile(table: TextTable) -> Profile:
     typed = [_typed(table, column, tried) for column in found]
     used = {word for one in typed if one.type != "string" for word, n in one.nulls.items() if n}
     words = tuple(word for word in NULL_WORDS if word in used | {""})
-    columns = [
-        one if one.type != "string" else _text(table, one.label, words) for one in typed
-    ]
+    columns = [one if one.type != "string" else _text(table, one.label, words) for one in typed]
     if written.ambiguous:
         columns = [
             replace(one, unfit_signs=_plain(table, one) < one.values) if one.numeric else one

@@ -117,4 +117,3 @@ def _above_header(path: Path, header: Header, options: CsvOptions) -> LocatedErr
 def in_words(header: Header) -> str:
     """How the cells are separated."""
     return SIGNS[header.delimiter].removeprefix("a ")
-
