@@ -25,6 +25,8 @@ from usage_pipeline.suggest.fits import FieldFit, SchemaFit
 COLUMNS = ("header", "field", "role", "type", "format", "values", "missing", "distinct")
 #: Schemas of which more than the name is said, on a terminal.
 _TOLD = 3
+#: A schema that fits so far is worth saying of what it still lacks.
+_NEAR = 50
 
 
 def add_to(app: typer.Typer) -> None:
@@ -169,10 +171,8 @@ def _tell_fits(fits: Sequence[SchemaFit]) -> None:
         verdict = "takes the file as it is" if fit.takes else _short(fit)
         remark(f"{fit.schema:{width}}  {fit.fit:3}  {verdict}")
     for fit in fits[:_TOLD]:
-        if fit.takes or not fit.fit:
-            continue
-        for one in fit.fields:
-            if words := _words(one):
+        for one in () if fit.takes else fit.fields:
+            if words := _words(one, near=fit.fit >= _NEAR):
                 remark(f"  {fit.schema}.{one.field}: {words}")
 
 
@@ -182,12 +182,12 @@ def _short(fit: SchemaFit) -> str:
     return f"{found} of {len(needed)} required fields find their column"
 
 
-def _words(one: FieldFit) -> str | None:
+def _words(one: FieldFit, *, near: bool) -> str | None:
     if one.how == "likely":
         return f"'{printable(one.header or '')}' likely feeds it ({one.score})"
     if one.how == "ask":
-        near = " or ".join(f"'{near.label}' ({near.score})" for near in one.candidates)
-        return f"is it {near}?"
-    if one.how == "none" and one.required:
+        labels = (f"'{label.label}' ({label.score})" for label in one.candidates)
+        return f"is it {' or '.join(labels)}?"
+    if one.how == "none" and one.required and near:
         return "no header comes near"
     return None

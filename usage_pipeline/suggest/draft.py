@@ -19,7 +19,7 @@ from usage_pipeline.suggest import roles
 from usage_pipeline.suggest.event_key import EventKey, find_key
 from usage_pipeline.suggest.profile import Column, Profile
 from usage_pipeline.suggest.text_table import TextTable, in_words
-from usage_pipeline.suggest.words import field_names, free_name, metric_name
+from usage_pipeline.suggest.words import field_names, free_name, hints, metric_name
 
 #: A file with more columns in use keeps those that feed something.
 WIDE = 20
@@ -116,12 +116,13 @@ def make_draft(
 
     fields = [
         _customer(customer, [one.column.label for one in customers[1:]], file_name),
-        _time(time, [one.column.label for one in times[1:]], rows, now),
+        _time(time, [one.column.label for one in times[1:]], now),
     ]
     units = {one.cell: roles.unit_column(one, roles.units(columns)) for one in usage}
     used = [one for one in units.values() if one is not None]
-    kept = _kept([one for one in columns if one not in taken], [*key.columns, *used], usage, rows)
-    for column in kept:
+    needed = [*key.columns, *used]
+    kept = _kept([one for one in columns if one not in taken], taken, needed, usage, rows)
+    for column in sorted(kept, key=lambda one: one not in key.columns):
         fields.append(_field(column, names[column.label], column in key.columns, used, rows))
     metered = [_usage(column, names[column.label], units[column.cell]) for column in usage]
     fields += metered or [_no_usage(names.values())]
@@ -146,7 +147,7 @@ def make_draft(
         csv_remarks=_csv_remarks(profile, kept),
         metrics=_metrics(metered, units, names, time),
         left_out=list(_left_out(profile, [*taken, *kept, *usage], rows)),
-        kind_remark=_kind_remark(time, roles.period_ends(columns), names),
+        kind_remark=_kind_remark(time, roles.period_ends(columns)),
     )
     draft.asked += _about_all(table, profile, key)
     return draft
@@ -187,7 +188,7 @@ def _customer(column: Column | None, others: Sequence[str], file_name: str) -> D
     return part
 
 
-def _time(column: Column | None, others: Sequence[str], rows: int, now: datetime) -> DraftField:
+def _time(column: Column | None, others: Sequence[str], now: datetime) -> DraftField:
     if column is None:
         part = DraftField("timestamp", {"type": "timestamp"}, "timestamp")
         part.ask(
@@ -256,10 +257,9 @@ def _about_times(part: DraftField, column: Column) -> None:
                 f"{deciding:,} of {column.values:,} values decide against {pattern}"
             )
     if column.local and not (column.format.startswith("epoch") or "time_zone" in part.keys):
-        some = "none" if column.local == column.values else "not all"
         part.ask(
             f"In which time zone are the times in {_quote(column.label)}? {column.local:,} of "
-            f"{column.values:,} have no offset such as Z or +02:00 ({some} have one). Add "
+            f"{column.values:,} have no offset such as Z or +02:00. Add "
             "time_zone: UTC, or the zone, such as Europe/Berlin. Until then they are errors.",
             "timestamp-no-zone",
         )
@@ -339,30 +339,38 @@ def _size(part: DraftField, column: Column) -> None:
 
 
 def _allowed(column: Column, rows: int, *, unit: bool) -> list[str] | None:
-    if column.type != "string" or column.few is None or column.id_like:
+    if column.type != "string" or column.few is None:
         return None
-    if len(column.few) == 1 and not unit:
+    if not unit and (column.id_like or len(column.few) == 1):
+        return None
+    if hints(column.label) & {"name", "description"}:
         return None
     often = all(count >= _OFTEN_ENOUGH for count in column.few.values())
-    words = all(
-        len(value) <= _LONGEST_WORD
-        and value.strip() == value
-        and not re.fullmatch(r"[\d.,-]+", value)
-        for value in column.few
-    )
+    words = all(_is_word(value) for value in column.few)
     if often and words and rows >= _SHARE_OF_ROWS * len(column.few):
         return sorted(column.few)
     return None
 
 
+def _is_word(value: str) -> bool:
+    """Whether a value names a kind of something, and is neither a number nor a sentence."""
+    short = len(value) <= _LONGEST_WORD and len(value.split()) <= 4
+    return short and value.strip() == value and not re.fullmatch(r"[\d.,-]+", value)
+
+
 def _kept(
-    columns: Sequence[Column], needed: Sequence[Column], usage: Sequence[Column], rows: int
+    columns: Sequence[Column],
+    taken: Sequence[Column],
+    needed: Sequence[Column],
+    usage: Sequence[Column],
+    rows: int,
 ) -> list[Column]:
     """The columns besides customer, time and usage that become fields, in the file's order."""
     others = [one for one in columns if one not in usage]
     if len(columns) <= WIDE:
         return others
-    dimensions = [one for one in roles.dimensions(others, rows) if one not in needed]
+    free = [one for one in others if one not in needed]
+    dimensions = roles.dimensions(free, rows, [*taken, *needed])
     chosen = [*needed, *dimensions[:_DIMENSIONS_OF_WIDE]]
     return [one for one in others if one in chosen]
 
@@ -377,16 +385,15 @@ def _left_out(profile: Profile, read: Sequence[Column], rows: int) -> Iterator[L
     if same:
         yield LeftOut(f"the same in all {rows:,} lines", same)
     if rest:
-        yield LeftOut("feeding nothing here", rest)
+        yield LeftOut("not needed by anything above", rest)
 
 
 def _head(table: TextTable, file_name: str) -> list[str]:
-    lines = [
+    return [
         f"Drafted by `usage-pipeline suggest` from {file_name}: {table.lines:,} lines, "
         f"{len(table.header.labels):,} columns, separated by {in_words(table.header)}s. "
         "What is said of the file here holds for all its lines."
     ]
-    return lines
 
 
 def _start(time: Column | None) -> date:
@@ -403,7 +410,7 @@ def _start_remark(time: Column | None) -> str:
     return f"an earlier event is an error; the first is of {_moment(time.lowest):%Y-%m-%d}"
 
 
-def _kind_remark(time: Column | None, ends: Sequence[Column], names: dict[str, str]) -> str | None:
+def _kind_remark(time: Column | None, ends: Sequence[Column]) -> str | None:
     if time is None or not ends:
         return None
     return (
@@ -440,6 +447,13 @@ def _about_all(table: TextTable, profile: Profile, key: EventKey) -> Iterator[Qu
             f"counted has each value once.{equal} So every line is its own event, which is a last "
             "resort: the same event in two files is billed twice. If there is a key, name it; "
             "lines that it has twice then count once.",
+        )
+    if key.time_alone:
+        yield Question(
+            "event_key",
+            "Can a customer have two events at the same moment? No two lines of this file have "
+            "the same time, but a time is no id: of two such events one would count. If it can "
+            "be, name what tells them apart, or write [upload, line].",
         )
     if profile.ambiguous_signs:
         yield Question(

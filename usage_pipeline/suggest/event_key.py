@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, islice
 from typing import cast
 
@@ -38,6 +38,11 @@ class EventKey:
     equal_rows: int = 0
 
     @property
+    def time_alone(self) -> bool:
+        """Whether nothing but its time tells a customer's event from the next."""
+        return self.time and not self.columns
+
+    @property
     def every_line(self) -> bool:
         return not self.columns and not self.time
 
@@ -70,8 +75,13 @@ class _Set:
     time: bool = False
 
     def all(self, customer: Column | None, time: Column | None) -> list[Column]:
-        more = [customer if self.customer else None, time if self.time else None]
-        return [*(one for one in more if one is not None), *self.columns]
+        found = [*self.columns]
+        if self.customer and customer is not None:
+            # Whatever it looks like, a customer is text: `007` is not `7`.
+            found.append(replace(customer, type="string"))
+        if self.time and time is not None:
+            found.append(time)
+        return found
 
 
 def _sets(
@@ -103,8 +113,7 @@ def _pairs(
         (one.points + other.points + 2 * _alike(one.column, other.column), one, other)
         for one in named[:_PER_LEVEL]
         for other in others[: 2 * _PER_LEVEL]
-        if one.column != other.column
-        and not (other in named and named.index(other) < named.index(one))
+        if other not in named[: named.index(one) + 1]
     ]
     for _, one, other in sorted(pairs, key=lambda pair: -pair[0])[: 3 * _PER_LEVEL]:
         if _may_be_unique([one.column, other.column], rows):

@@ -61,7 +61,7 @@ def promising(values: Sequence[str]) -> list[str]:
 
 
 def _of_shape(text: str) -> set[str]:
-    found = set()
+    found: set[str] = set()
     for date in _DATES:
         if begin := _shape(date).match(text):
             rest = text[begin.end() :]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from usage_pipeline.reading import clip
 from usage_pipeline.schema.schema_file import COMPONENT_TYPE
 from usage_pipeline.suggest.draft import Draft, DraftField, LeftOut, Question
 from usage_pipeline.suggest.yaml_text import WIDTH, comment, scalar
@@ -81,7 +82,7 @@ def _left_out(left: LeftOut) -> str:
     labels = [one.label for one in left.columns[:_LISTED]]
     if left.why.startswith("the same"):
         labels = [
-            f"{one.label} ({', '.join(one.few or ())[:30]})" for one in left.columns[:_LISTED]
+            f"{one.label} ({clip(', '.join(one.few or ()), 40)})" for one in left.columns[:_LISTED]
         ]
     more = len(left.columns) - _LISTED
     rest = f", and {more} more" if more > 0 else ""

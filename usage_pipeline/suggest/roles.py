@@ -5,12 +5,14 @@ Points only order the candidates and say when there is none; a person reads the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from usage_pipeline.mapping.headers import normal_label
+from usage_pipeline.mapping.likeness import words_of
 from usage_pipeline.suggest.profile import Column
-from usage_pipeline.suggest.words import has, hints
+from usage_pipeline.suggest.words import has, hints, last_part
 
 _CUSTOMER = {
     "customer": 10,
@@ -145,6 +147,36 @@ _EVENT = {
 }
 
 
+_DIMENSION = {
+    "region": 6,
+    "service": 5,
+    "product": 5,
+    "category": 4,
+    "sku": 4,
+    "tier": 4,
+    "plan": 4,
+    "usage": 3,
+    "type": 3,
+    "class": 3,
+    "operation": 3,
+    "model": 4,
+    "endpoint": 3,
+    "zone": 2,
+    "environment": 3,
+    "family": 2,
+    "kind": 3,
+    "status": 2,
+    "description": -9,
+    "comment": -9,
+    "billing": -3,
+    "invoice": -5,
+    "issuer": -5,
+    "publisher": -3,
+    "frequency": -2,
+    "name": -1,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A column for a role; the most points come first."""
@@ -193,14 +225,10 @@ def usage(columns: Iterable[Column]) -> tuple[list[Column], bool]:
     numbers = [
         one
         for one in columns
-        if one.numeric and not one.id_like and not hints(one.label) & _NO_USAGE
+        if one.numeric and not one.id_like and not hints(last_part(one.label)) & _NO_USAGE
     ]
-    named = [one for one in numbers if hints(one.label) & _USAGE]
+    named = [one for one in numbers if hints(last_part(one.label)) & _USAGE]
     return (named, True) if named else (numbers, len(numbers) == 1)
-
-
-def kept_numbers(columns: Iterable[Column]) -> list[Column]:
-    return [one for one in columns if one.numeric]
 
 
 def units(columns: Iterable[Column]) -> list[Column]:
@@ -244,8 +272,11 @@ def keys(columns: Iterable[Column], rows: int) -> list[Candidate]:
     return _best_first(found)
 
 
-def dimensions(columns: Iterable[Column], rows: int) -> list[Column]:
-    """The texts that usage may be split by, those that split into few groups first."""
+def dimensions(columns: Iterable[Column], rows: int, known: Iterable[Column]) -> list[Column]:
+    """The texts that usage may be split by, best first; one of a name and a code for the same.
+
+    `known` are columns that the draft has anyway.
+    """
     found = [
         one
         for one in columns
@@ -256,7 +287,19 @@ def dimensions(columns: Iterable[Column], rows: int) -> list[Column]:
         and one.distinct <= max(1, min(200, rows / 5))
         and one.missing <= rows / 2
     ]
-    return sorted(found, key=lambda one: (bool(one.missing), one.distinct))
+    points = {one.cell: _points(last_part(one.label), _DIMENSION, add=True) for one in found}
+    said = {_subject(one.label) for one in known}
+    best = []
+    for column in sorted(found, key=lambda one: -points[one.cell]):
+        if points[column.cell] > 0 and _subject(column.label) not in said:
+            said.add(_subject(column.label))
+            best.append(column)
+    return best
+
+
+def _subject(label: str) -> str:
+    """What a column is about, whether by name, by code or by id."""
+    return re.sub(r"(_|\b)?(name|code|id)$", "", "_".join(words_of(last_part(label))))
 
 
 def period_ends(columns: Iterable[Column]) -> list[Column]:

@@ -17,7 +17,7 @@ from usage_pipeline.suggest.draft import Draft, Question, make_draft
 from usage_pipeline.suggest.fits import SchemaFit, fits
 from usage_pipeline.suggest.profile import Column, Profile, profile
 from usage_pipeline.suggest.render import render
-from usage_pipeline.suggest.text_table import TextTable, read_text
+from usage_pipeline.suggest.text_table import read_text
 from usage_pipeline.suggest.words import schema_name
 from usage_pipeline.warehouse import scratch_connection
 
@@ -77,7 +77,7 @@ def suggest(
             _loaded(text, Path(work)),
             table.lines,
             tuple(draft.questions),
-            tuple(_columns(table, found, draft)),
+            tuple(_columns(found, draft)),
             tuple(fits(table.header, schemas.values())),
             table.warnings,
         )
@@ -93,7 +93,7 @@ def _loaded(text: str, work: Path) -> EventSchema:
     return schema
 
 
-def _columns(table: TextTable, found: Profile, draft: Draft) -> list[dict[str, Any]]:
+def _columns(found: Profile, draft: Draft) -> list[dict[str, Any]]:
     fields = {part.column.cell: part for part in draft.fields if part.column is not None}
     return [_column(one, fields.get(one.cell)) for one in found.columns]
 

@@ -36,6 +36,11 @@ def has(label: str, word: str) -> bool:
     return word in found or (len(word) >= _FOUND_INSIDE and any(word in one for one in found))
 
 
+def last_part(label: str) -> str:
+    """What a header says itself, where it begins with the group it belongs to: `lineItem/…`."""
+    return _PATH.split(label)[-1].strip() or label
+
+
 def field_names(labels: Collection[str], taken: Collection[str] = ()) -> dict[str, str]:
     """A field name for each header: snake_case, none twice, none reserved or in `taken`.
 
@@ -43,7 +48,7 @@ def field_names(labels: Collection[str], taken: Collection[str] = ()) -> dict[st
     columns for one field are an error. Where headers are paths, their last part names the field
     unless that is the name of several.
     """
-    shorts = {label: _snake(_PATH.split(label)[-1]) for label in labels}
+    shorts = {label: _snake(last_part(label)) for label in labels}
     spellings = {normal_label(label) for label in labels}
     names: dict[str, str] = {}
     for label in labels:
@@ -72,9 +77,14 @@ def metric_name(field: str, window: str) -> str:
 
 def schema_name(file_name: str, taken: Collection[str]) -> str:
     """A name for the schema of a file, taken from the file's."""
-    # Numbers at the end are mostly the day or the part of this one file.
     stem = re.sub(r"(\.\w{1,8})+$", "", file_name)
-    base = _snake(re.sub(r"[\W_]*\d[\d\W_]*$", "", stem)) or _snake(stem) or "usage_file"
+    words = re.split(r"[\W_]+", stem)
+    # A word with digits at either end is mostly the day, the part or the owner of this one file.
+    while len(words) > 1 and re.search(r"\d", words[-1]):
+        words.pop()
+    while len(words) > 1 and words[0].isdigit():
+        words.pop(0)
+    base = _snake("_".join(words)) or "usage_file"
     return free_name(base[:_LONGEST_SCHEMA], {*taken, *RESERVED_SCHEMAS, *RESERVED_METRICS})
 
 
