@@ -94,11 +94,11 @@ def _sets(
     for one in named:
         if _may_be_unique([one.column], rows):
             yield _Set((one.column,))
-    if usable_time and _may_be_unique(base, rows):
-        yield _Set((), customer=True, time=True)
     yield from _pairs(named, others, time if usable_time else None, rows)
     if not usable_time:
         return
+    if _may_be_unique(base, rows):
+        yield _Set((), customer=True, time=True)
     for size in (1, 2):
         for more in combinations([one.column for one in others[:_PER_LEVEL]], size):
             if _may_be_unique([*base, *more], rows):
