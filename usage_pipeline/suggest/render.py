@@ -25,7 +25,7 @@ def _lines(draft: Draft) -> Iterator[str]:
     yield f"type: {COMPONENT_TYPE}"
     yield ""
     yield "attributes:"
-    yield f"  name: {draft.name}"
+    yield f"  name: {scalar(draft.name)}"
     yield f"  description: {scalar(draft.description)}"
     if draft.kind_remark:
         yield from comment(draft.kind_remark, 2)
@@ -49,13 +49,13 @@ def _lines(draft: Draft) -> Iterator[str]:
     if draft.metrics:
         yield "  metrics:"
         for name, keys in draft.metrics.items():
-            yield f"    {name}: {scalar(keys)}"
+            yield f"    {scalar(name)}: {scalar(keys)}"
 
 
 def _field(part: DraftField) -> Iterator[str]:
     for question in part.questions:
         yield from comment(f"QUESTION: {question.text}", 4)
-    line = f"    {part.name}: {scalar(part.keys)}"
+    line = f"    {scalar(part.name)}: {scalar(part.keys)}"
     remark = "; ".join(part.remarks)
     if remark and len(line) + len(remark) + 4 <= WIDTH and remark.isprintable():
         yield f"{line}  # {remark}"

@@ -17,7 +17,7 @@ HEADER = ("Event ID", "Account", "When", "API Calls", "region")
 
 
 def rows_of(count: int, **cells: Any) -> list[list[str]]:
-    """Rows below `HEADER`; each keyword is a column's cell, or what makes it of the row's number."""
+    """Rows below `HEADER`; a keyword gives a column's cells, or makes them of the row's number."""
     usual: dict[str, Any] = {
         "id": lambda n: f"e-{n:05}",
         "account": lambda n: ("acme", "globex", "initech")[n % 3],

@@ -1,4 +1,4 @@
-"""What a draft says of a file: every claim holds for all its rows, and what it cannot know it asks."""
+"""What a draft says of a file holds for all its rows; what it cannot know it asks."""
 
 from __future__ import annotations
 
