@@ -14,6 +14,7 @@ from typing import Any
 
 from usage_pipeline.mapping.numbers import NumberSigns
 from usage_pipeline.reading import clip
+from usage_pipeline.reading.faults import FAULTS
 from usage_pipeline.schema.cross_checks import EARLIEST_START, RESERVED_GROUPS, RESERVED_METRICS
 from usage_pipeline.suggest import roles
 from usage_pipeline.suggest.event_key import EventKey, find_key
@@ -470,7 +471,7 @@ def _about_all(table: TextTable, profile: Profile, key: EventKey) -> Iterator[Qu
             f"{table.faulty:,} of {table.lines:,} lines do not fit the header, and nothing is said "
             f"of them here. The first is line {first.line}: {first.message} Correct the file, or "
             "add on_invalid: quarantine_rows to keep just such lines out.",
-            ("missing-cell", "extra-cell", "field-too-long"),
+            tuple(code for code in FAULTS if code),
         )
 
 
