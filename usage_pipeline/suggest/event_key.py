@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations, islice
 from typing import cast
 
-from usage_pipeline.suggest.profile import Column, values_of
+from usage_pipeline.suggest.column import Column
+from usage_pipeline.suggest.profile import values_of
 from usage_pipeline.suggest.roles import Candidate, keys
 from usage_pipeline.suggest.text_table import TextTable
 from usage_pipeline.suggest.words import has_any, hints

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from usage_pipeline.reading import clip
 from usage_pipeline.schema.schema_file import COMPONENT_TYPE
-from usage_pipeline.suggest.draft import Draft, DraftField, LeftOut, Question
+from usage_pipeline.suggest.draft import Draft, LeftOut
+from usage_pipeline.suggest.draft_fields import DraftField, Question
 from usage_pipeline.suggest.yaml_text import WIDTH, comment, scalar
 
 _LISTED = 40

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from usage_pipeline.mapping.headers import normal_label
 from usage_pipeline.mapping.likeness import words_of
-from usage_pipeline.suggest.profile import Column
+from usage_pipeline.suggest.column import Column
 from usage_pipeline.suggest.words import has, hints, last_part
 
 _CUSTOMER = {

@@ -13,9 +13,11 @@ from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.intake import shown_name
 from usage_pipeline.reading import LocatedError
 from usage_pipeline.schema import CsvOptions, EventSchema, load_schema
-from usage_pipeline.suggest.draft import Draft, Question, make_draft
+from usage_pipeline.suggest.column import Column, Profile
+from usage_pipeline.suggest.draft import Draft, make_draft
+from usage_pipeline.suggest.draft_fields import Question
 from usage_pipeline.suggest.fits import SchemaFit, fits
-from usage_pipeline.suggest.profile import Column, Profile, profile
+from usage_pipeline.suggest.profile import profile
 from usage_pipeline.suggest.render import render
 from usage_pipeline.suggest.text_table import read_text
 from usage_pipeline.suggest.words import schema_name

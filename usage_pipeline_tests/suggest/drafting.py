@@ -84,7 +84,7 @@ def commented(yaml: str, line: str) -> str:
     """The comments above a line of a draft, joined."""
     lines = yaml.splitlines()
     at = next(i for i, one in enumerate(lines) if one.strip().startswith(line))
-    above = []
+    above: list[str] = []
     while at and lines[at - 1].strip().startswith("#"):
         at -= 1
         above.insert(0, lines[at].strip().removeprefix("# "))

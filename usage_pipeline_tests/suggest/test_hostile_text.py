@@ -68,12 +68,14 @@ def test_a_comment_is_broken_into_lines_of_fair_width() -> None:
     assert max(map(len, comment("word " * 200, 4))) <= WIDTH
 
 
-@pytest.mark.parametrize("text", HEADERS)
-def test_a_header_feeds_its_field_whatever_it_says(work: Workplace, text: str) -> None:
-    file = csv_text([*HEADER[:4], text], rows_of(40))
-    suggestion = draft_of(work, file)
-    [name] = [one["field"] for one in suggestion.columns if one["header"] == text]
-    assert text in [name, *suggestion.schema.fields[name].from_]
+@pytest.mark.parametrize("first", range(0, len(HEADERS), 15))
+def test_a_header_feeds_its_field_whatever_it_says(work: Workplace, first: int) -> None:
+    some = HEADERS[first : first + 15]
+    rows = [[*row[:4], *some] for row in rows_of(12)]
+    suggestion = draft_of(work, csv_text([*HEADER[:4], *some], rows))
+    for text in some:
+        [name] = [one["field"] for one in suggestion.columns if one["header"] == text]
+        assert text in [name, *suggestion.schema.fields[name].from_]
 
 
 def test_all_of_them_together_are_mapped(work: Workplace) -> None:
