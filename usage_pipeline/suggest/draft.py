@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from usage_pipeline.mapping.numbers import PLAIN_SIGNS
 from usage_pipeline.reading.faults import FAULTS
 from usage_pipeline.schema.cross_checks import EARLIEST_START, RESERVED_GROUPS, RESERVED_METRICS
 from usage_pipeline.suggest import roles
-from usage_pipeline.suggest.column import Column, Profile
+from usage_pipeline.suggest.column import Column, Profile, named_like_time
 from usage_pipeline.suggest.draft_fields import (
     DraftField,
     Question,
@@ -93,7 +94,7 @@ def make_draft(
 
     fields = [
         customer_field(customer, [one.column.label for one in customers[1:]], file_name),
-        time_field(time, [one.column.label for one in times[1:]], now),
+        time_field(time, [one.column.label for one in times[1:]], now, _named_like_times(columns)),
     ]
     units = {one.cell: roles.unit_column(one, roles.units(columns)) for one in usage}
     used = [one for one in units.values() if one is not None]
@@ -128,6 +129,11 @@ def make_draft(
     )
     draft.asked += _about_all(table, profile, key)
     return draft
+
+
+def _named_like_times(columns: Sequence[Column]) -> list[str]:
+    texts = [one for one in columns if one.type == "string"]
+    return [one.label for one in texts if named_like_time(one.label)]
 
 
 def _names(labels: Sequence[str], customer: Column | None, time: Column | None) -> dict[str, str]:
@@ -222,11 +228,15 @@ def _about_all(table: TextTable, profile: Profile, key: EventKey) -> Iterator[Qu
             if key.equal_rows
             else ""
         )
+        counted = (
+            f"None of {key.tried} sets of columns that were counted has each value once."
+            if key.tried
+            else "No column is named like an id, and no set could be counted."
+        )
         yield Question(
             "event_key",
-            f"What tells one event from another? None of {key.tried} sets of columns that were "
-            f"counted has each value once.{equal} So every line is its own event, which is a last "
-            "resort: the same event in two files is billed twice. If there is a key, name it; "
+            f"What tells one event from another? {counted}{equal} So every line is its own event, "
+            "which is a last resort: the same event in two files is billed twice. If there is a key, name it; "
             "lines that it has twice then count once.",
         )
     if key.time_alone:
@@ -271,6 +281,12 @@ def _csv(profile: Profile, encoding: str) -> dict[str, Any]:
 
 def _csv_remarks(profile: Profile, kept: Sequence[Column]) -> list[str]:
     remarks = []
+    for one in profile.columns if profile.signs != PLAIN_SIGNS else ():
+        if one.numeric and one.plain < one.values:
+            remarks.append(
+                f"{one.values - one.plain:,} of {one.values:,} values in {quote(one.label)} are "
+                "written with these signs"
+            )
     for word in profile.null_words[1:]:
         numbers = [one for one in profile.columns if one.type != "string" and one.nulls.get(word)]
         texts = [one for one in kept if one.type == "string" and one.nulls.get(word)]

@@ -73,13 +73,16 @@ def customer_field(column: Column | None, others: Sequence[str], file_name: str)
     return part
 
 
-def time_field(column: Column | None, others: Sequence[str], now: datetime) -> DraftField:
-    """The field `timestamp`; `others` are the runners-up."""
+def time_field(
+    column: Column | None, others: Sequence[str], now: datetime, named: Sequence[str]
+) -> DraftField:
+    """The field `timestamp`; `others` are the runners-up, `named` texts named like times."""
     if column is None:
         part = DraftField("timestamp", {"type": "timestamp"}, "timestamp")
+        near = f" Nor does {list_of(named)}, by all its values." if named else ""
         part.ask(
-            "No column holds times that can be read. When did a row happen? Name the column, and "
-            "how it is written: from: [HEADER], format: PATTERN (docs/schema.md, timestamps). "
+            f"No column holds times that can be read.{near} When did a row happen? "
+            "Name the column, and how it is written: from: [HEADER], format: PATTERN (docs/schema.md, timestamps). "
             "Until then every file is refused.",
             "missing-label",
         )

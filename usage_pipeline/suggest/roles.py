@@ -254,7 +254,9 @@ def unit_column(of: Column, candidates: Sequence[Column]) -> Column | None:
 def unit_word(label: str) -> str | None:
     """What one of a number is, where its name says so."""
     words = hints(label)
-    return next((unit for word, unit in _UNIT_OF.items() if word in words), None)
+    found = {unit for word, unit in _UNIT_OF.items() if word in words}
+    # Of two words, such as `GB hours`, neither says it alone.
+    return found.pop() if len(found) == 1 else None
 
 
 def keys(columns: Iterable[Column], rows: int) -> list[Candidate]:

@@ -84,7 +84,8 @@ def schema_name(file_name: str, taken: Collection[str]) -> str:
         words.pop()
     while len(words) > 1 and words[0].isdigit():
         words.pop(0)
-    base = _snake("_".join(words)) or "usage_file"
+    named = any(re.search(r"[A-Za-z]", word) for word in words)
+    base = (_snake("_".join(words)) if named else "") or "usage_file"
     return free_name(base[:_LONGEST_SCHEMA], {*taken, *RESERVED_SCHEMAS, *RESERVED_METRICS})
 
 

@@ -206,6 +206,7 @@ def test_lines_without_customer_are_asked_about(work: Workplace) -> None:
 def test_a_file_without_times_asks(work: Workplace) -> None:
     suggestion = draft_of(work, usage_text(when="soon"))
     assert "No column holds times" in question(suggestion, "timestamp")
+    assert "'When'" in question(suggestion, "timestamp")
 
 
 def test_a_file_without_usage_asks(work: Workplace) -> None:
@@ -218,6 +219,12 @@ def test_numbers_of_which_no_name_says_usage_are_asked_about(work: Workplace) ->
     header = ["Event ID", "Account", "When", "alpha", "beta"]
     suggestion = draft_of(work, usage_text(header=header, region=lambda n: str(n % 5)))
     assert "Which of alpha, beta are metered" in question(suggestion, "alpha")
+
+
+def test_a_unit_is_named_where_the_header_has_just_one(work: Workplace) -> None:
+    header = ["Event ID", "Account", "When", "Storage GB", "GB Hours"]
+    fields = draft_of(work, usage_text(header=header, region="7")).schema.fields
+    assert (fields["storage_gb"].unit, fields["gb_hours"].unit) == ("GB", None)
 
 
 def test_usage_without_a_negative_value_may_not_be_negative(work: Workplace) -> None:
@@ -329,6 +336,7 @@ def test_a_decimal_comma_is_found(work: Workplace) -> None:
     suggestion = draft_of(work, usage_text(calls=lambda n: f"1.234,{n:02}"))
     csv = suggestion.schema.csv
     assert (csv.decimal_sign, csv.thousands_sign) == (",", ".")
+    assert "40 of 40 values in 'API Calls'" in commented(suggestion.draft, "csv:")
     assert checked(work, work.files / "usage.csv", suggestion.schema).verdict.passed
 
 
@@ -346,6 +354,7 @@ def test_signs_that_could_mean_two_numbers_are_asked_about(work: Workplace) -> N
         ("2024-10-15 Broken.csv.gz", "broken"),
         ("GPU-Hours.csv", "gpu_hours"),
         ("usage.csv", "usage_2"),
+        ("2024-10.csv", "usage_file"),
         ("日本.csv", "usage_file"),
         ("-- .csv", "usage_file"),
     ],

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
 
 import pytest
 
@@ -45,6 +45,8 @@ KEYS = {
     LLM: ["customer_id", "timestamp"],
     LOAD_BALANCER: ["customer_id", "timestamp"],
 }
+
+PAGE = (PROJECT / "docs" / "suggest.md").read_text(encoding="utf-8")
 
 pytestmark = pytest.mark.skipif(
     not REAL_USAGE.is_dir(), reason="the folder shared/real_usage beside the project is absent"
@@ -99,8 +101,19 @@ def test_a_written_null_is_no_value(drafts: dict[str, Suggestion]) -> None:
     assert drafts[FOCUS].schema.csv.null_values == ["", "NULL"]
 
 
-def test_no_edit_is_hidden_from_the_page() -> None:
-    page = (Path(PROJECT) / "docs" / "suggest.md").read_text(encoding="utf-8")
+def test_the_page_shows_every_edit() -> None:
     for edits in EDITS.values():
         for new in edits.values():
-            assert new in page
+            assert new in PAGE
+
+
+def test_the_page_shows_what_the_drafts_say(drafts: dict[str, Suggestion]) -> None:
+    said = {
+        line
+        for name, one in drafts.items()
+        for text in (one.draft, edited(one.draft, EDITS[name]))
+        for line in text.splitlines()
+    }
+    shown = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert len(shown) == 7
+    assert [line for text in shown for line in text.splitlines() if line not in said] == []
