@@ -236,8 +236,8 @@ def _about_all(table: TextTable, profile: Profile, key: EventKey) -> Iterator[Qu
         yield Question(
             "event_key",
             f"What tells one event from another? {counted}{equal} So every line is its own event, "
-            "which is a last resort: the same event in two files is billed twice. If there is a key, name it; "
-            "lines that it has twice then count once.",
+            "which is a last resort: the same event in two files is billed twice. If there is a "
+            "key, name it; lines that it has twice then count once.",
         )
     if key.time_alone:
         yield Question(

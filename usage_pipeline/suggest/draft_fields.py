@@ -82,8 +82,8 @@ def time_field(
         near = f" Nor does {list_of(named)}, by all its values." if named else ""
         part.ask(
             f"No column holds times that can be read.{near} When did a row happen? "
-            "Name the column, and how it is written: from: [HEADER], format: PATTERN (docs/schema.md, timestamps). "
-            "Until then every file is refused.",
+            "Name the column, and how it is written: from: [HEADER], format: PATTERN "
+            "(docs/schema.md, timestamps). Until then every file is refused.",
             "missing-label",
         )
         return part
