@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: install demo test soak lint bench lock
+.PHONY: install demo test soak e2e lint bench lock
 
 install: .venv/installed
 
@@ -22,6 +22,11 @@ test: lint
 # Crashes, restarts and crowds with the real daemon, for a quarter of an hour or so.
 soak: install
 	$(BIN)/pytest -m soak
+
+# The pages of `usage-pipeline dev` in a real browser.
+e2e: install
+	usage_pipeline_tests/e2e/install-browser
+	$(BIN)/pytest -m e2e
 
 lint: install
 	$(BIN)/ruff check
