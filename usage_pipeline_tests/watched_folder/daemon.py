@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -64,22 +64,29 @@ class Daemon:
 
     def start(self) -> None:
         """Prepare Dagster's home and the drop folders as `usage-pipeline dev` does, and start."""
-        assert all(daemon.poll() is not None for daemon in self._started), "it runs already"
         folder = self.work.folder
         for schema in load_schemas():
             (folder.drop / schema).mkdir(parents=True, exist_ok=True)
         with open_instance(folder):
             pass
+        self._begin(
+            ["dagster-daemon", "run", "-w", str(PROJECT / "workspace.yaml")],
+            {"DAGSTER_HOME": str(folder.dagster_home)},
+        )
+
+    def _begin(self, command: Sequence[str], settings: Mapping[str, str]) -> None:
+        """Start a program that is installed beside Python, as the head of a group of its own."""
+        assert all(daemon.poll() is not None for daemon in self._started), "it runs already"
         environment = os.environ | {
-            "DAGSTER_HOME": str(folder.dagster_home),
-            "USAGE_PIPELINE_DATA": str(folder.root),
+            "USAGE_PIPELINE_DATA": str(self.work.data),
             "USAGE_PIPELINE_DEFS": str(self.work.defs),
+            **settings,
             **self._environment,
         }
-        program = Path(sys.executable).parent / "dagster-daemon"
+        program = Path(sys.executable).parent / command[0]
         with self.log.open("ab") as log:
             daemon = subprocess.Popen(
-                [program, "run", "-w", PROJECT / "workspace.yaml"],
+                [program, *command[1:]],
                 cwd=PROJECT,
                 env=environment,
                 stdin=subprocess.DEVNULL,

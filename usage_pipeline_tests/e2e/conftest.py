@@ -1,0 +1,110 @@
+"""One `usage-pipeline dev` and one browser for all tests here, and a report of what was seen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from usage_pipeline_tests.conftest import workplace
+from usage_pipeline_tests.e2e.dev import Dev
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+WAIT_SECONDS = 20.0
+
+SCHEMA = """\
+type: usage_pipeline.components.UsageEvents
+attributes:
+  name: {name}
+  confirm: {confirm}
+  fields:
+    event_id: {{type: string, from: ["Event ID"]}}
+    customer_id: {{type: string, from: [Account]}}
+    timestamp: {{type: timestamp, from: [When], time_zone: UTC}}
+    calls: {{type: integer, from: ["API Calls"], usage: true, minimum: 0}}
+    note: {{type: string, required: false}}
+  event_key: [event_id]
+  metrics:
+    {name}_per_day: {{aggregation: sum, field: calls, window: day}}
+"""
+
+
+@pytest.fixture(scope="session")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
+    """The UI and the daemon; a person confirms the uploads of `seats`, none those of `api_calls`."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        work = workplace(tmp_path_factory.mktemp("dev"), monkeypatch)
+        shutil.rmtree(work.defs)
+        work.defs.mkdir()
+        work.describe("api_calls", SCHEMA.format(name="api_calls", confirm="automatic"))
+        work.describe("seats", SCHEMA.format(name="seats", confirm="manual"))
+        dev = Dev(work)
+        dev.start()
+        yield dev
+        dev.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The browser that is installed; `make e2e` installs one where there is none."""
+    named = os.environ.get("USAGE_PIPELINE_BROWSER")
+    program = next(filter(None, map(shutil.which, [named] if named else BROWSERS)), None)
+    assert program, "no Chromium is installed: run `make e2e`"
+    # Chromium's sandbox does not start for root.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """A window of its own for each test, which leaves what it saw in `tmp_path` when it fails."""
+    assert tmp_path.is_dir()
+    context = browser.new_context(viewport={"width": 1600, "height": 1000}, locale="en-GB")
+    context.set_default_timeout(WAIT_SECONDS * 1000)
+    yield context.new_page()
+    context.close()
+
+
+class Camera:
+    """Takes the pictures of the docs, where `USAGE_PIPELINE_SCREENSHOTS` names a folder."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def take(self, page: Page, name: str, *, width: int, height: int, at: Locator) -> None:
+        """`name`.png of `width` by `height` pixels, with the top left corner of `at` in its own."""
+        if self._folder is None:
+            return
+        box = at.bounding_box()
+        assert box is not None
+        self._folder.mkdir(parents=True, exist_ok=True)
+        clip: Any = {"x": box["x"], "y": box["y"], "width": width, "height": height}
+        page.screenshot(path=self._folder / f"{name}.png", clip=clip)
+
+
+@pytest.fixture(scope="session")
+def camera() -> Camera:
+    folder = os.environ.get("USAGE_PIPELINE_SCREENSHOTS")
+    return Camera(Path(folder).absolute() if folder else None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """A test that fails keeps what was on the page, and says where."""
+    report: Any = yield
+    page, folder = (item.funcargs.get(name) for name in ("page", "tmp_path"))
+    if call.when == "call" and report.failed and isinstance(page, Page):
+        assert isinstance(folder, Path)
+        seen = folder / "page.png"
+        page.screenshot(path=seen)
+        (folder / "page.txt").write_text(page.inner_text("body"), encoding="utf-8")
+        report.sections.append(("what was on the page", f"{page.url}\n{seen}\n{folder}/page.txt"))
+    return report
