@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,15 @@ from usage_pipeline_tests.e2e.dev import Dev
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WAIT_SECONDS = 20.0
+MARGIN = 16
+
+#: The folder of a test says nothing to a reader of the docs.
+RENAME_FOLDER = """([old, name]) => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        texts.currentNode.data = texts.currentNode.data.replaceAll(old, name);
+    }
+}"""
 
 SCHEMA = """\
 type: usage_pipeline.components.UsageEvents
@@ -36,7 +45,7 @@ attributes:
 
 @pytest.fixture(scope="session")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
-    """The UI and the daemon; a person confirms the uploads of `seats`, none those of `api_calls`."""
+    """The UI and the daemon; uploads of `seats` wait for a person, those of `api_calls` do not."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         work = workplace(tmp_path_factory.mktemp("dev"), monkeypatch)
         shutil.rmtree(work.defs)
@@ -76,24 +85,31 @@ def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
 class Camera:
     """Takes the pictures of the docs, where `USAGE_PIPELINE_SCREENSHOTS` names a folder."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, data: Path) -> None:
         self._folder = folder
+        self._data = data
 
-    def take(self, page: Page, name: str, *, width: int, height: int, at: Locator) -> None:
-        """`name`.png of `width` by `height` pixels, with the top left corner of `at` in its own."""
+    def take(self, page: Page, name: str, size: tuple[int, int], around: Sequence[Locator]) -> None:
+        """`name`.png: what these elements cover of a window of that size, and a margin."""
         if self._folder is None:
             return
-        box = at.bounding_box()
-        assert box is not None
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.evaluate(RENAME_FOLDER, [str(self._data), "/srv/usage"])
+        boxes = [box for one in around if (box := one.bounding_box()) is not None]
+        left, top = (max(0, min(box[side] for box in boxes) - MARGIN) for side in ("x", "y"))
+        right = min(size[0], max(box["x"] + box["width"] for box in boxes) + MARGIN)
+        bottom = min(size[1], max(box["y"] + box["height"] for box in boxes) + MARGIN)
         self._folder.mkdir(parents=True, exist_ok=True)
-        clip: Any = {"x": box["x"], "y": box["y"], "width": width, "height": height}
-        page.screenshot(path=self._folder / f"{name}.png", clip=clip)
+        page.screenshot(
+            path=self._folder / f"{name}.png",
+            clip={"x": left, "y": top, "width": right - left, "height": bottom - top},
+        )
 
 
 @pytest.fixture(scope="session")
-def camera() -> Camera:
+def camera(dev: Dev) -> Camera:
     folder = os.environ.get("USAGE_PIPELINE_SCREENSHOTS")
-    return Camera(Path(folder).absolute() if folder else None)
+    return Camera(Path(folder).absolute() if folder else None, dev.work.data)
 
 
 @pytest.hookimpl(wrapper=True)

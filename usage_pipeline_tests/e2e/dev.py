@@ -13,9 +13,9 @@ from usage_pipeline.register import Upload
 from usage_pipeline_tests.watched_folder.daemon import Daemon, uploads_named
 from usage_pipeline_tests.workplace import Workplace
 
-_START_SECONDS = 90.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 15.0
-_WORK_SECONDS = 60.0
+_WORK_SECONDS = 120.0
 
 
 class Dev(Daemon):

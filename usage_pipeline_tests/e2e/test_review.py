@@ -64,7 +64,12 @@ def test_a_wrong_cell_is_shown_with_its_line_and_advice(
     [advice] = review.table("by_code")
     assert advice["count"] == "1"
     assert advice["what to do"] == CODES["type-error"].advice
-    camera.take(page, "review-failed", width=1200, height=750, at=page.get_by_text("Description"))
+    camera.take(
+        page,
+        "review-failed",
+        (1400, 1400),
+        [page.get_by_text("Description", exact=True), review.entry("samples")],
+    )
 
 
 def test_a_file_that_cannot_be_read_is_shown_with_its_line_and_advice(
@@ -133,7 +138,7 @@ def test_a_confirmation_in_the_launchpad_lets_the_rows_in_and_the_metrics_appear
     launchpad = Launchpad.open(page, dropped.url, "seats")
     launchpad.choose(upload)
     launchpad.write(by="Ada", note="as announced")
-    camera.take(page, "review-confirm", width=1200, height=750, at=page.get_by_text("Jobs /").first)
+    camera.take(page, "review-confirm", (1200, 750), [page.locator("body")])
     launchpad.launch()
 
     listing = UploadList.open(page, dropped.url, "seats")
