@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, sync_playwright
 
 from usage_pipeline_tests.conftest import workplace
 from usage_pipeline_tests.e2e.dev import Dev
@@ -113,14 +113,17 @@ def camera(dev: Dev) -> Camera:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Function, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that fails keeps what was on the page, and says where."""
-    report: Any = yield
+    report = yield
     page, folder = (item.funcargs.get(name) for name in ("page", "tmp_path"))
     if call.when == "call" and report.failed and isinstance(page, Page):
         assert isinstance(folder, Path)
-        seen = folder / "page.png"
-        page.screenshot(path=seen)
-        (folder / "page.txt").write_text(page.inner_text("body"), encoding="utf-8")
-        report.sections.append(("what was on the page", f"{page.url}\n{seen}\n{folder}/page.txt"))
+        image, text = folder / "page.png", folder / "page.txt"
+        with suppress(Error):
+            page.screenshot(path=image)
+            text.write_text(page.inner_text("body"), encoding="utf-8")
+        report.sections.append(("what was on the page", f"{page.url}\n{image}\n{text}"))
     return report
