@@ -95,6 +95,8 @@ class Camera:
             return
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.evaluate(RENAME_FOLDER, [str(self._data), "/srv/usage"])
+        for one in reversed(around):
+            one.scroll_into_view_if_needed()  # which waits until the page has taken its new shape
         boxes = [box for one in around if (box := one.bounding_box()) is not None]
         left, top = (max(0, min(box[side] for box in boxes) - MARGIN) for side in ("x", "y"))
         right = min(size[0], max(box["x"] + box["width"] for box in boxes) + MARGIN)

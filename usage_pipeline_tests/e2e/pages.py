@@ -123,14 +123,18 @@ class Launchpad(UiPage):
         keyboard.insert_text(f"by: {by}")
         keyboard.press("Enter")
         keyboard.insert_text(f"note: {note}")
+        expect(self._button).to_be_enabled()
 
     def launch(self) -> None:
         """Press `Launch Run`, and stay on the page of the run until it has gone well."""
-        button = self.page.get_by_role("button", name="Launch Run")
-        expect(button).to_be_enabled()
-        button.click()
+        self._button.click()
         self.page.wait_for_url("**/runs/*")
         expect(self.page.get_by_text("Success", exact=True).first).to_be_visible(timeout=RUN_MS)
+
+    @property
+    def _button(self) -> Locator:
+        """`Launch Run`: enabled while a partition is chosen and the config has no errors."""
+        return self.page.get_by_role("button", name="Launch Run")
 
 
 def _listed(page: Page, name: str) -> Locator:

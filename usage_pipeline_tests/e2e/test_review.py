@@ -67,7 +67,7 @@ def test_a_wrong_cell_is_shown_with_its_line_and_advice(
     camera.take(
         page,
         "review-failed",
-        (1400, 1400),
+        (1900, 1300),
         [page.get_by_text("Description", exact=True), review.entry("samples")],
     )
 
