@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +37,12 @@ class DataFolder:
         return self.root / "warehouse" / "usage.duckdb"
 
     @property
+    def register(self) -> Path:
+        return self.root / "warehouse" / "register.sqlite"
+
+    @property
     def register_url(self) -> str:
-        return f"sqlite:///{self.root / 'warehouse' / 'register.sqlite'}"
+        return f"sqlite:///{self.register}"
 
     @property
     def scratch(self) -> Path:
@@ -47,3 +53,16 @@ class DataFolder:
     def dagster_home(self) -> Path:
         moved = os.environ.get("DAGSTER_HOME")
         return Path(moved).expanduser() if moved else self.root / "dagster_home"
+
+
+@contextmanager
+def folder_for_a_while(folder: Path) -> Iterator[None]:
+    """Have a folder within the block; those that had to be made are removed if they stay empty."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for one in made:
+            with suppress(OSError):
+                one.rmdir()

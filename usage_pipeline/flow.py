@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from usage_pipeline.checking import Checking
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.intake import Archive, receive_files, shown_name
-from usage_pipeline.intake.notes import name_with_ending
+from usage_pipeline.intake.identity import captured_values, identity_of
 from usage_pipeline.intake.take import Large, Taken, take_dropped
 from usage_pipeline.ledger import (
     Followed,
@@ -19,29 +19,19 @@ from usage_pipeline.ledger import (
     Refusal,
     open_ledger,
 )
-from usage_pipeline.ledger.preview import conflicts_with_ledger
 from usage_pipeline.ledger.tables import has_ledger, refuse_changed
 from usage_pipeline.mapping.choosing import Choice, WrongMapping, choice_for
-from usage_pipeline.mapping.customers import CustomersUnusable, find_list, load_customers
-from usage_pipeline.mapping.frame import write_valid_rows
-from usage_pipeline.mapping.map_files import SourceFile, map_files
+from usage_pipeline.mapping.customers import CustomersUnusable, find_list
 from usage_pipeline.metering import ComputedWindow, MetricOverflow, refresh_metrics
-from usage_pipeline.provenance import Provenance, provenance_of, with_origin
 from usage_pipeline.reading import Advance, Progress, watcher
 from usage_pipeline.register import Receipt, Register, Upload, WrongState, require
 from usage_pipeline.register.states import Action
 from usage_pipeline.schema import EventSchema, known_choices, schema_version
 from usage_pipeline.schema.rules import row_rules
 from usage_pipeline.settling import Settling
-from usage_pipeline.validation.check_files import (
-    CheckedFile,
-    check_files,
-    first_of_each,
-    with_conflicts,
-)
-from usage_pipeline.validation.findings import write_error_file
+from usage_pipeline.validation.check_files import CheckedFile
 from usage_pipeline.validation.suite import SuiteRunner
-from usage_pipeline.warehouse import Warehouse, scratch_connection
+from usage_pipeline.warehouse import Warehouse
 from usage_pipeline.warehouse.connection import Connection
 
 AUTOMATIC = "confirm: automatic"
@@ -152,66 +142,21 @@ class Flow:
         a result where one could not be worked on, so that it stops none of the others.
         """
         confirmed_by = AUTOMATIC if self.schema.confirm == "automatic" else None
-        with scratch_connection(self.folder) as connection:
-            for upload in uploads:
-                try:
-                    checked = self._check(upload, connection)
-                except Exception as error:
-                    yield upload, error
-                else:
-                    yield self.register.judge(upload, checked.verdict, confirmed_by), checked
-
-    def _check(self, upload: Upload, connection: Connection) -> CheckedFile:
-        original = self.archive.original(upload.schema, upload.upload)
-        known = provenance_of(original, self.schema, self.register, upload)
-        if (dict(known.chosen), known.fix_of) != (upload.chosen or {}, upload.fix_of):
-            upload = self.register.mappings.take_over(
-                upload, known.chosen, known.fix_of, known.by, known.why
-            )
-        checked = self._mapped_again(upload, known, connection)
-        alone = self._against_ledger(checked, upload.upload)
-        judged = alone if upload.place is not None else with_origin(alone, known)
-        if judged is not checked:
-            target = self.archive.errors(upload.schema, upload.upload, self.version_of(upload))
-            write_error_file(judged.findings, self.schema, target)
-        return judged
+        for upload, checked in self._checking.check(uploads, self.archive, self.register):
+            if isinstance(checked, CheckedFile):
+                yield self.register.judge(upload, checked.verdict, confirmed_by), checked
+            else:
+                yield upload, checked
 
     def map_again(self, upload: Upload, connection: Connection) -> CheckedFile:
         """Map and check an upload by today's schema, beside the ledger; stores frame and errors."""
-        original = self.archive.original(upload.schema, upload.upload)
-        known = provenance_of(original, self.schema, self.register, upload)
-        return self._mapped_again(upload, known, connection)
+        return self._checking.map_again(upload, self.archive, self.register, connection)
 
-    def _mapped_again(
-        self, upload: Upload, known: Provenance, connection: Connection
-    ) -> CheckedFile:
-        key = self.schema.name, upload.upload
-        version = self.version_of(upload)
-        [checked] = self._checked(
-            [known.source(self.archive.original(*key), upload.file_name, upload.received_at)],
-            connection,
-            frame=lambda _: self.archive.mapped(*key, version),
-            errors=lambda _: self.archive.errors(*key, version),
-            max_errors=self.schema.csv.max_errors,
-            progress=lambda advance: self.progress(replace(advance, what=upload.upload)),
-        )
-        return checked
-
-    def _checked(
-        self,
-        sources: Iterable[SourceFile],
-        connection: Connection,
-        frame: Callable[[SourceFile], Path],
-        errors: Callable[[SourceFile], Path],
-        max_errors: int,
-        progress: Progress,
-    ) -> Iterator[CheckedFile]:
-        load_customers(connection, self.schema, self.folder.root)
-        rules = row_rules(self.schema)
-        mapped = map_files(sources, self.schema, rules, frame, connection, max_errors, progress)
-        return check_files(
-            mapped, self.schema, self.suite, errors, connection, max_errors, progress
-        )
+    @property
+    def _checking(self) -> Checking:
+        # Without a register nothing was ever ingested, and looking must not make one.
+        look = self.can_read if self._has_register else lambda _: None
+        return Checking(self.schema, self.folder, self.suite, look, self.progress)
 
     def customers_problem(self) -> str | None:
         """Why nothing can be checked for want of the list of customers, at a quick look."""
@@ -221,28 +166,6 @@ class Flow:
             except CustomersUnusable as error:
                 return str(error)
         return None
-
-    def _against_ledger(self, checked: CheckedFile, upload: str, *folders: Path) -> CheckedFile:
-        """What the checks say, and under `on_duplicate: refuse` what the ledger says to it.
-
-        The ledger decides once more when the rows go in; a person should know before.
-        """
-        frame = checked.mapped.frame
-        if self.schema.policy != "refuse" or frame is None or not self.folder.warehouse.exists():
-            return checked
-        most = self.schema.csv.max_errors
-        what = upload or checked.mapped.source.file_name
-        size, rows = checked.mapped.size, checked.mapped.lines or 0
-        self.progress(Advance(what, "comparing with what is there", size, size, rows))
-        with self.warehouse.open(*folders) as connection:
-            count, errors = conflicts_with_ledger(
-                connection, self.schema, upload, frame, checked.verdict.mapping, most
-            )
-        if not count:
-            return checked
-        findings = first_of_each([*checked.findings, *errors], self.schema, most)
-        verdict = with_conflicts(checked.verdict, count)
-        return replace(checked, verdict=verdict, findings=tuple(findings))
 
     def confirm(self, upload: str, by: str, note: str | None) -> Upload:
         """Record that a person lets the upload in.
@@ -351,39 +274,25 @@ class Flow:
     def dry_run(
         self, files: Sequence[Path], max_errors: int, frames: Path | None = None
     ) -> Iterator[CheckedFile]:
-        """Everything up to the verdict, on files anywhere; nothing of it is stored.
+        """Everything up to the verdict, on files anywhere; see `Checking.dry_run`."""
+        register = self.register if self._has_register else None
+        return self._checking.dry_run(files, register, max_errors, frames)
 
-        Args:
-            frames: folder in which each passed file leaves its valid rows, `<file name>.parquet`.
-        """
-        self.folder.scratch.mkdir(parents=True, exist_ok=True)
-        readable = [] if frames is None else [frames]
-        with (
-            tempfile.TemporaryDirectory(dir=self.folder.scratch) as work,
-            scratch_connection(self.folder, Path(work), *readable) as connection,
-        ):
-            now = datetime.now(UTC)
-            known = [provenance_of(path, self.schema, self.register) for path in files]
-            sources = [
-                one.source(path, shown_name(path.name), now)
-                for path, one in zip(files, known, strict=True)
-            ]
-            all_checked = self._checked(
-                sources,
-                connection,
-                frame=lambda _: Path(work) / "frame.parquet",
-                errors=lambda _: Path(work) / "errors.parquet",
-                max_errors=max_errors,
-                progress=self.progress,
-            )
-            for one, checked in zip(known, all_checked, strict=True):
-                checked = with_origin(self._against_ledger(checked, "", Path(work)), one)
-                if frames is not None and checked.verdict.passed:
-                    name = checked.mapped.source.file_name
-                    target = frames / name_with_ending(name, ".parquet")
-                    assert checked.mapped.frame is not None
-                    write_valid_rows(connection, checked.mapped.frame, self.schema, target)
-                yield checked
+    def known_upload(self, file: Path) -> Upload | None:
+        """The upload that has the bytes of a file anywhere; looks and stores nothing."""
+        size = file.stat().st_size
+        if not self._has_register or size not in {
+            one.size for one in self.register.uploads(self.schema.name)
+        }:
+            return None
+        with file.open("rb") as content:
+            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+        captured = captured_values(self.schema, shown_name(file.name))
+        return self.register.find_identity(self.schema.name, identity_of(sha256, captured))
+
+    @property
+    def _has_register(self) -> bool:
+        return self.folder.register.exists()
 
     def settle(
         self, connection: Connection, asked: Iterable[Upload] = ()

@@ -40,23 +40,27 @@ class Provenance:
 
 
 def provenance_of(
-    path: Path, schema: EventSchema, register: Register, upload: Upload | None = None
+    path: Path, schema: EventSchema, register: Register | None, upload: Upload | None = None
 ) -> Provenance:
     """Look at a file's header row, and at what the register knows of such files.
 
     What a person said of this very upload counts before what is remembered for its header row;
     a corrected file is mapped as the one it corrects.
+
+    Args:
+        register: None where there is none yet.
     """
     rows = headers_of(path, schema)
     fix_of = next((found for row in rows if (found := origin_of(row.labels))), None)
-    origin = None if fix_of is None else _find(fix_of, schema, register)
+    origin = _find(fix_of, schema, register) if fix_of and register else None
     corrects = "" if fix_of is None else f"corrects bad lines of {fix_of}"
     if upload is not None and (upload.chosen or upload.place is not None):
         return Provenance(known_choices(schema, upload.chosen), fix_of=fix_of, origin=origin)
     if origin is not None and origin.chosen:
         return Provenance(known_choices(schema, origin.chosen), PIPELINE, corrects, fix_of, origin)
     own = [list(own_labels(row)) for row in rows]
-    for one in reversed(register.mappings.remembered(schema.name)):
+    remembered = register.mappings.remembered(schema.name) if register else []
+    for one in reversed(remembered):
         chosen = known_choices(schema, one.chosen)
         if one.header in own and chosen:
             why = f"remembered for this header row (mapping {one.id}, of {one.upload})"

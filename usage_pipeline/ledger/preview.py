@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from usage_pipeline.ledger.follow import Decided, change
-from usage_pipeline.ledger.rivals import Rival, count_conflicts, first_conflicts
-from usage_pipeline.ledger.rows import begin_moves
+from usage_pipeline.ledger.rivals import Rival, first_rivals
+from usage_pipeline.ledger.rows import begin_moves, meet, take_out
 from usage_pipeline.ledger.standing import next_place, standing
 from usage_pipeline.ledger.tables import ensure_tables
 from usage_pipeline.reading import LocatedError, clip
@@ -38,22 +38,41 @@ def as_if_ingested(
         connection.execute("ROLLBACK")
 
 
+@contextmanager
+def held_against(
+    connection: Connection, schema: EventSchema, upload: str, frame: Path
+) -> Iterator[int]:
+    """Within the block, what `rows.meet` makes of `frame` at the upload's place, which it yields.
+
+    No row is written: the rows of an upload that is in are out meanwhile, and that is all.
+
+    Raises:
+        LedgerShapeChanged: the frame or the YAML do not fit the tables.
+    """
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        ensure_tables(connection, schema)
+        before = standing(connection, schema, upload)
+        place = before.place if before else next_place(connection, schema)
+        if before is not None and before.active:
+            begin_moves(connection)
+            take_out(connection, schema, place)
+        meet(connection, schema, place, frame)
+        yield place
+    finally:
+        connection.execute("ROLLBACK")
+
+
 def conflicts_with_ledger(
-    connection: Connection,
-    schema: EventSchema,
-    upload: str,
-    frame: Path,
-    headers: Mapping[str, str],
-    most: int,
+    connection: Connection, schema: EventSchema, headers: Mapping[str, str], most: int
 ) -> tuple[int, list[LocatedError]]:
-    """How many rows of a frame say otherwise than what counts, and the first `most` of them.
+    """How many rows that are held against the ledger say otherwise, and the first `most` of them.
 
     Args:
         headers: {field: header as written}.
     """
-    with as_if_ingested(connection, schema, upload, frame) as place:
-        count = count_conflicts(connection, schema, place, inside=False)
-        first = first_conflicts(connection, schema, place, most, inside=False) if count else []
+    [(count,)] = connection.execute("SELECT count(*) FROM rivals WHERE conflict").fetchall()
+    first = first_rivals(connection, schema, most) if count else []
     return count, [located(rival, headers) for rival in first]
 
 

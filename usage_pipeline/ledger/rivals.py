@@ -77,16 +77,10 @@ def losses_of(connection: Connection, schema: EventSchema, place: int) -> Iterat
     return _rivals(connection, schema, place, f"loser.place = {place}")
 
 
-def count_conflicts(
-    connection: Connection, schema: EventSchema, place: int, *, inside: bool = True
-) -> int:
-    """How many rows met one with other content by the upload at a place.
-
-    Args:
-        inside: also where both are the upload's own.
-    """
+def count_conflicts(connection: Connection, schema: EventSchema, place: int) -> int:
+    """How many rows met one with other content by the upload at a place, also its own."""
     counted = connection.execute(
-        f"SELECT count(*) {_pairs(connection, schema)} AND {_in_conflict(schema, place, inside)}"
+        f"SELECT count(*) {_pairs(connection, schema)} AND {_in_conflict(schema, place)}"
     ).fetchall()
     return int(counted[0][0])
 
@@ -100,18 +94,31 @@ def count_all_conflicts(connection: Connection, schema: EventSchema) -> int:
 
 
 def first_conflicts(
-    connection: Connection, schema: EventSchema, place: int, most: int, *, inside: bool = True
+    connection: Connection, schema: EventSchema, place: int, most: int
 ) -> list[Rival]:
     """The first of what `count_conflicts` counts, by line."""
-    condition = _in_conflict(schema, place, inside)
+    condition = _in_conflict(schema, place)
     return list(islice(_rivals(connection, schema, place, condition), most))
 
 
-def _in_conflict(schema: EventSchema, place: int, inside: bool) -> str:
+def first_rivals(connection: Connection, schema: EventSchema, most: int) -> list[Rival]:
+    """Of rows that are only held against the ledger, the first that meet other content, by line."""
+    table, fields = ingestion_table(schema), list(schema.fields)
+    rows = f"""SELECT NULL, rivals.line, rivals.winner_place, rivals.winner_line,
+                      {column_list(fields, "incoming")}, {column_list(fields, "winner")}
+               FROM (SELECT * FROM rivals WHERE conflict ORDER BY line LIMIT {most}) AS rivals
+               JOIN incoming ON incoming.line = rivals.line
+               JOIN (SELECT place, line, {fields_of(connection, schema, table)} FROM {table})
+                 AS winner
+                 ON winner.place = rivals.winner_place AND winner.line = rivals.winner_line
+               ORDER BY rivals.line"""
+    return list(_as_rivals(connection, schema, rows, None))
+
+
+def _in_conflict(schema: EventSchema, place: int) -> str:
     # A row that comes back to an earlier place wins; what it met there is a conflict all the same.
     met = f"(loser.place = {place} OR winner.place = {place})"
-    others = "" if inside else "AND loser.place <> winner.place"
-    return f"{met} AND {differs(schema, 'loser', 'winner')} {others}"
+    return f"{met} AND {differs(schema, 'loser', 'winner')}"
 
 
 def _pairs(connection: Connection, schema: EventSchema) -> str:
@@ -127,14 +134,23 @@ def _pairs(connection: Connection, schema: EventSchema) -> str:
 def _rivals(
     connection: Connection, schema: EventSchema, place: int, condition: str
 ) -> Iterator[Rival]:
+    fields = list(schema.fields)
+    rows = f"""SELECT loser.place, loser.line, winner.place, winner.line,
+                      {column_list(fields, "loser")}, {column_list(fields, "winner")}
+               {_pairs(connection, schema)} AND {condition}
+               ORDER BY CASE WHEN loser.place = {place} THEN loser.line ELSE winner.line END"""
+    yield from _as_rivals(connection, schema, rows, place)
+
+
+def _as_rivals(
+    connection: Connection, schema: EventSchema, query: str, place: int | None
+) -> Iterator[Rival]:
+    """The rows of a query (place and line here, place and line there, fields here, fields there),
+    turned around where the second of them is the one at `place`.
+    """
     uploads = {one.place: one.upload for one in standings(connection, schema)}
     fields = list(schema.fields)
-    rows = connection.execute(
-        f"""SELECT loser.place, loser.line, winner.place, winner.line,
-                   {column_list(fields, "loser")}, {column_list(fields, "winner")}
-            {_pairs(connection, schema)} AND {condition}
-            ORDER BY CASE WHEN loser.place = {place} THEN loser.line ELSE winner.line END"""
-    )
+    rows = connection.execute(query)
     while batch := rows.fetchmany(_BATCH):
         for lost_place, lost_line, won_place, won_line, *values in batch:
             here, there = values[: len(fields)], values[len(fields) :]

@@ -49,12 +49,7 @@ def put_in(connection: Connection, schema: EventSchema, place: int, frame: Path)
         LedgerShapeChanged: the frame was mapped to other types than the tables have.
     """
     table, displaced = ingestion_table(schema), displaced_table(schema)
-    rows = parquet(frame)
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP VIEW incoming AS
-            SELECT line, {fields_of(connection, schema, rows)} FROM {rows} WHERE valid"""
-    )
-    some_lose = _find_losers(connection, schema, place)
+    some_lose = meet(connection, schema, place, frame)
     if _count(connection, "demoted"):
         _move(connection, "demoted", table, displaced)
     winners = "incoming ANTI JOIN losers USING (line)" if some_lose else "incoming"
@@ -62,6 +57,24 @@ def put_in(connection: Connection, schema: EventSchema, place: int, frame: Path)
     if some_lose:
         _append(connection, schema, displaced, place, "incoming SEMI JOIN losers USING (line)")
     _note(connection, winners, 1, place)
+
+
+def meet(connection: Connection, schema: EventSchema, place: int, frame: Path) -> bool:
+    """Hold the valid rows of a mapped frame, `incoming`, against the tables, which do not change.
+
+    Makes `rivals` (line, winner_place, winner_line, conflict), what each line met in the ingestion
+    table; `losers`, of the same columns, the lines that would not count there at `place`; and
+    `demoted` (place, line), the rows that would count no more. Returns whether there are losers.
+
+    Raises:
+        LedgerShapeChanged: the frame was mapped to other types than the tables have.
+    """
+    rows = parquet(frame)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP VIEW incoming AS
+            SELECT line, {fields_of(connection, schema, rows)} FROM {rows} WHERE valid"""
+    )
+    return _find_losers(connection, schema, place)
 
 
 def moved_slots(connection: Connection) -> list[datetime]:
@@ -100,13 +113,11 @@ def _find_heirs(connection: Connection, schema: EventSchema, place: int) -> int:
 
 
 def _find_losers(connection: Connection, schema: EventSchema, place: int) -> bool:
-    """Make `losers`, incoming lines that do not count, and `demoted` (place, line), rows that
-    counted and lose to an incoming one. Returns whether there are losers.
-    """
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE losers
-           (line BIGINT, winner_place INTEGER, winner_line BIGINT, conflict BOOLEAN)"""
-    )
+    for table in ("rivals", "losers"):
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE {table}
+                (line BIGINT, winner_place INTEGER, winner_line BIGINT, conflict BOOLEAN)"""
+        )
     connection.execute("CREATE OR REPLACE TEMP TABLE demoted (place INTEGER, line BIGINT)")
     if schema.every_line_counts:
         return False
@@ -135,9 +146,9 @@ def _find_losers(connection: Connection, schema: EventSchema, place: int) -> boo
 
 def _meet_the_known(connection: Connection, schema: EventSchema, place: int) -> None:
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE rivals AS
-            SELECT incoming.line, winner.place AS winner_place, winner.line AS winner_line,
-                   {differs(schema, "incoming", "winner")} AS conflict
+        f"""INSERT INTO rivals
+            SELECT incoming.line, winner.place, winner.line,
+                   {differs(schema, "incoming", "winner")}
             FROM (SELECT * FROM incoming SEMI JOIN known USING (line)) AS incoming
             JOIN {ingestion_table(schema)} AS winner
               ON {same_event(schema, "incoming", "winner")}"""

@@ -14,6 +14,7 @@ from usage_pipeline.schema import EventSchema, schema_version
 from usage_pipeline.validation.codes import CODES, is_warning
 from usage_pipeline.validation.findings import broken_rules, repeated_events, write_error_file
 from usage_pipeline.validation.near_customers import with_near
+from usage_pipeline.validation.profile import Profile, totals_of
 from usage_pipeline.validation.suite import RuleResult, SuiteRunner
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import parquet
@@ -25,6 +26,7 @@ class CheckedFile:
 
     findings: errors and warnings by line, the first ones when there are more than were kept.
     results: of each rule of the schema, with exact counts; empty when there is no frame.
+    profile: what its valid rows would bring; None when there is no frame.
     """
 
     mapped: MappedFile
@@ -32,6 +34,7 @@ class CheckedFile:
     verdict: Verdict
     findings: tuple[LocatedError, ...]
     results: tuple[RuleResult, ...] = ()
+    profile: Profile | None = None
 
     @property
     def errors(self) -> list[LocatedError]:
@@ -121,7 +124,8 @@ def _check(
     findings = first_of_each([*of_file, *broken, *repeat_findings], schema, max_errors)
     if "unknown-customer" in codes:
         findings = with_near(connection, findings)
-    return CheckedFile(mapped, schema, verdict, tuple(findings), tuple(results))
+    profile = Profile(totals_of(connection, "(SELECT * FROM frame WHERE valid)", schema))
+    return CheckedFile(mapped, schema, verdict, tuple(findings), tuple(results), profile)
 
 
 def with_conflicts(verdict: Verdict, count: int) -> Verdict:

@@ -34,10 +34,13 @@ class Warehouse:
     folder: DataFolder
 
     @contextmanager
-    def open(self, *folders: Path) -> Iterator[Connection]:
+    def open(self, *folders: Path, wait: float | None = None) -> Iterator[Connection]:
         """A connection that nobody else has at the same time.
 
         It reads files of the archive, reads and writes in `folders`, and sees nothing else outside.
+
+        Args:
+            wait: seconds to wait for it; see `wait_seconds`.
 
         Raises:
             WarehouseBusy: somebody else held it for longer than we wait.
@@ -45,9 +48,9 @@ class Warehouse:
         database = self.folder.warehouse
         database.parent.mkdir(parents=True, exist_ok=True)
         self.folder.uploads.mkdir(parents=True, exist_ok=True)
-        with warehouse_lock(database), _spill_folder(self.folder) as spill:
+        with warehouse_lock(database, wait), _spill_folder(self.folder) as spill:
             _make_whole(database)
-            connection = _connect_patiently(database)
+            connection = _connect_patiently(database, wait)
             try:
                 _configure(connection, spill, [self.folder.uploads, *folders], WAREHOUSE_MEMORY)
                 yield connection
@@ -84,9 +87,9 @@ def _make_whole(database: Path) -> None:
     unfinished.rename(database)
 
 
-def _connect_patiently(database: Path) -> Connection:
+def _connect_patiently(database: Path, wait: float | None) -> Connection:
     # Our lock keeps our own processes apart; a SQL shell on the file knows nothing of it.
-    deadline = time.monotonic() + wait_seconds()
+    deadline = time.monotonic() + (wait_seconds() if wait is None else wait)
     while True:
         try:
             return duckdb.connect(str(database))

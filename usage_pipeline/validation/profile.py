@@ -1,0 +1,114 @@
+"""What an upload would bring, in a few numbers: what a person compares before letting it in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Context, Decimal
+from typing import Any
+
+from usage_pipeline.schema import EventSchema
+from usage_pipeline.warehouse.connection import Connection
+from usage_pipeline.warehouse.sql import quoted
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: More digits than any sum of so many values can have.
+_EXACT = Context(prec=100)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Rows, different customers, and the sum of each usage field, exactly.
+
+    first, last: the earliest and the latest `timestamp`; None where there are no rows.
+    """
+
+    rows: int = 0
+    customers: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    totals: dict[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What would become of the valid rows of a file; all but `corrected` add up to them.
+
+    new: events that nobody has sent yet. replaced: rows that would count instead of one that
+    counts now; `corrected` of them say otherwise. duplicates, conflicts: rows that would not
+    count, and say the same as the row that does, or otherwise.
+    """
+
+    new: int
+    replaced: int
+    corrected: int
+    duplicates: int
+    conflicts: int
+
+    @property
+    def ingested(self) -> int:
+        """Rows that would count."""
+        return self.new + self.replaced
+
+
+@dataclass(frozen=True, slots=True)
+class BesideLedger:
+    """A file's valid rows held against what counted at a moment.
+
+    there: what counts in the time span of the file, without the upload's own rows.
+    """
+
+    at: datetime
+    there: Totals
+    arrival: Arrival
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What an upload would bring.
+
+    in_file: of its valid rows. beside: None where they were not held against the ledger;
+    `not_compared` says why, where somebody might have expected it.
+    """
+
+    in_file: Totals
+    beside: BesideLedger | None = None
+    not_compared: str | None = None
+
+
+def totals_of(connection: Connection, rows: str, schema: EventSchema) -> Totals:
+    """Of rows with the schema's fields, `rows` being what stands behind FROM."""
+    sums = [column for name in schema.usage_fields for column in _sums(schema, name)]
+    columns = ", ".join(
+        ["count(*)", 'epoch_us(min("timestamp"))', 'epoch_us(max("timestamp"))', *sums]
+    )
+    [(count, first, last, *found)] = connection.execute(f"SELECT {columns} FROM {rows}").fetchall()
+    distinct = f"SELECT count(*) FROM (SELECT DISTINCT customer_id FROM {rows})"
+    [(customers,)] = connection.execute(distinct).fetchall()
+    parts = iter(found)
+    return Totals(
+        count,
+        customers,
+        _moment(first),
+        _moment(last),
+        {name: _total(parts) for name in schema.usage_fields},
+    )
+
+
+def _sums(schema: EventSchema, name: str) -> Iterator[str]:
+    """The sum in two parts, whole and broken, neither of which can run out of digits."""
+    column = quoted(name)
+    if schema.usage_fields[name].type == "integer":
+        yield from (f"sum({column})", "0")
+    else:
+        yield from (f"sum(trunc({column}))", f"sum({column} - trunc({column}))")
+
+
+def _total(parts: Iterator[Any]) -> Decimal:
+    whole, broken = next(parts), next(parts)
+    return _EXACT.add(Decimal(whole or 0), Decimal(broken or 0))
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
