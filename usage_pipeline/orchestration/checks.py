@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,20 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from usage_pipeline.flow import Flow
-from usage_pipeline.reading import LocatedError
+from usage_pipeline.mapping.headers import HeaderMatch, match_file
+from usage_pipeline.printable import printable
+from usage_pipeline.reading import LocatedError, UnreadableFile
 from usage_pipeline.register import Upload
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.schema.rules import Rule
 from usage_pipeline.validation.check_files import CheckedFile
 from usage_pipeline.validation.codes import CHECKS, CODES, Check, check_of, is_warning
 from usage_pipeline.validation.findings import read_error_file
+from usage_pipeline.validation.marked_records import Quoted, marked, quote
 
 SAMPLES = 20
+#: Characters of a record that are shown around its bad cell.
+RECORD_WIDTH = 160
 
 _WORDS: dict[Check, str] = {
     "structure": "The file is read exactly: every record has as many cells as the header",
@@ -66,13 +72,16 @@ def evaluations(
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Each check's result for one upload, about the materialization just made."""
     target = _latest_materialization(context, asset, partition)
+    samples = _Samples.of(
+        checked.findings, checked.mapped.source.path, checked.mapped.match, schema
+    )
     for name in CHECKS:
         yield dg.AssetCheckEvaluation(
             asset_key=asset,
             check_name=name,
             partition=partition,
             target_materialization_data=target,
-            **_result(name, schema, checked, error_file),
+            **_result(name, schema, checked, error_file, samples),
         )
 
 
@@ -84,6 +93,8 @@ def conflict_evaluation(flow: Flow, upload: Upload) -> dg.AssetCheckEvaluation:
     found = [one for one in read_error_file(error_file) if check_of(one.code) == "duplicates"]
     codes = verdict.codes if verdict else {}
     counts = Counter({code: n for code, n in codes.items() if check_of(code) == "duplicates"})
+    original = flow.archive.original(upload.schema, upload.upload)
+    samples = _Samples.of(found, original, _match(original, flow.schema), flow.schema)
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey([upload.schema, "mapped_events"]),
         check_name="duplicates",
@@ -91,24 +102,35 @@ def conflict_evaluation(flow: Flow, upload: Upload) -> dg.AssetCheckEvaluation:
         passed=False,
         severity=dg.AssetCheckSeverity.ERROR,
         description=_summary(counts),
-        metadata=_shown(found, counts, flow.schema, error_file),
+        metadata=_shown(found, counts, flow.schema, error_file, samples),
     )
 
 
+def _match(original: Path, schema: EventSchema) -> HeaderMatch | None:
+    try:
+        return match_file(original, schema)
+    except (UnreadableFile, OSError):
+        return None
+
+
 def _shown(
-    findings: list[LocatedError], counts: Counter[str], schema: EventSchema, error_file: Path
+    findings: list[LocatedError],
+    counts: Counter[str],
+    schema: EventSchema,
+    error_file: Path,
+    samples: _Samples,
 ) -> dict[str, Any]:
     return {
         "findings": sum(counts.values()),
         "samples_are": dg.MetadataValue.text(_extent(len(findings), counts, schema)),
         "error_file": dg.MetadataValue.path(error_file),
         **_table("by_code", _by_code(counts)),
-        **_table("samples", _samples(findings)),
+        **_table("samples", samples.rows(findings)),
     }
 
 
 def _result(
-    name: Check, schema: EventSchema, checked: CheckedFile, error_file: Path
+    name: Check, schema: EventSchema, checked: CheckedFile, error_file: Path, samples: _Samples
 ) -> dict[str, Any]:
     mine = [one for one in checked.findings if _belongs(one, schema) == name]
     counts = _exact_counts(name, schema, checked)
@@ -126,7 +148,7 @@ def _result(
         "severity": dg.AssetCheckSeverity.ERROR if fails else dg.AssetCheckSeverity.WARN,
         "description": _summary(counts),
         "metadata": {
-            **_shown(mine, counts, schema, error_file),
+            **_shown(mine, counts, schema, error_file, samples),
             **_table("expectations", _expectations(name, schema, checked)),
         },
     }
@@ -186,9 +208,57 @@ def _by_code(counts: Counter[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _samples(findings: list[LocatedError]) -> list[dict[str, Any]]:
-    columns = ("line", "column", "value", "code", "message")
-    return [{name: getattr(one, name) for name in columns} for one in findings[:SAMPLES]]
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """The first findings of each check, with what stands on their lines."""
+
+    quoted: dict[int, Quoted]
+    match: HeaderMatch | None
+
+    @classmethod
+    def of(
+        cls,
+        findings: Sequence[LocatedError],
+        original: Path,
+        match: HeaderMatch | None,
+        schema: EventSchema,
+    ) -> _Samples:
+        """Read the lines, in one pass over the file, and only where there is anything to show."""
+        first: dict[Check, list[LocatedError]] = {}
+        for one in findings:
+            of_check = first.setdefault(_belongs(one, schema), [])
+            if len(of_check) < SAMPLES:
+                of_check.append(one)
+        wanted = [one for of_check in first.values() for one in of_check]
+        return cls(dict(quote(wanted, original, match, schema.csv)) if wanted else {}, match)
+
+    def rows(self, findings: Sequence[LocatedError]) -> list[dict[str, Any]]:
+        """Of one check: where, the record with the bad cell between `>>>` and `<<<`, and why."""
+        return [
+            {
+                "line": one.line,
+                "column": _shown_text(one.column),
+                "value": _shown_text(one.value),
+                "record": self._record(one),
+                "code": one.code,
+                "message": printable(one.message),
+                "what to do": CODES[one.code].advice,
+            }
+            for one in findings[:SAMPLES]
+        ]
+
+    def _record(self, finding: LocatedError) -> str | None:
+        quoted = self.quoted.get(finding.line or 0)
+        if quoted is None:
+            return None
+        return " ".join(
+            "".join(f">>>{piece.text}<<<" if piece.marked else piece.text for piece in one.pieces)
+            for one in marked(quoted, [finding], self.match, RECORD_WIDTH)
+        )
+
+
+def _shown_text(text: str | None) -> str | None:
+    return None if text is None else printable(text)
 
 
 def _expectations(name: Check, schema: EventSchema, checked: CheckedFile) -> list[dict[str, Any]]:

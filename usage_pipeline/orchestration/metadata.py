@@ -19,6 +19,12 @@ from usage_pipeline.mapping.headers import match_file
 from usage_pipeline.metering import ComputedWindow
 from usage_pipeline.metering.refresh import is_open
 from usage_pipeline.metering.tables import value_type
+from usage_pipeline.orchestration.review_metadata import (
+    how_to_decide,
+    mapping_metadata,
+    profile_metadata,
+)
+from usage_pipeline.printable import printable
 from usage_pipeline.reading import UnreadableFile, beginning_of, clip
 from usage_pipeline.register import Upload
 from usage_pipeline.register.records import Entry
@@ -73,7 +79,7 @@ def upload_metadata(upload: Upload, original: Path, schema: EventSchema) -> Meta
     """
     shown = {
         "dagster/uri": original.as_uri(),
-        "file_name": dg.MetadataValue.text(upload.file_name),
+        "file_name": dg.MetadataValue.text(printable(upload.file_name)),
         "size_bytes": upload.size,
         "sha256": dg.MetadataValue.text(upload.sha256),
         "received_at": dg.MetadataValue.timestamp(upload.received_at),
@@ -87,7 +93,8 @@ def upload_metadata(upload: Upload, original: Path, schema: EventSchema) -> Meta
         **shown,
         "encoding": dg.MetadataValue.text(beginning.encoding),
         "compression": dg.MetadataValue.text(beginning.compression or "none"),
-        "first_lines": dg.MetadataValue.text("\n".join(first_lines)),
+        "first_lines": dg.MetadataValue.text("
+".join(map(printable, first_lines))),
         **_header(original, schema, upload.chosen),
     }
 
@@ -99,14 +106,17 @@ def _header(original: Path, schema: EventSchema, chosen: Mapping[str, str] | Non
         return {}  # here too
     return {
         "delimiter": dg.MetadataValue.text(repr(header.delimiter)),
-        "header": dg.MetadataValue.text(clip(", ".join(header.labels), 2000)),
+        "header": dg.MetadataValue.text(clip(printable(", ".join(header.labels)), 2000)),
     }
 
 
 def frame_metadata(upload: Upload, checked: CheckedFile, error_file: Path) -> Metadata:
-    """Of `mapped_events`: the mapping, the counts and the verdict."""
+    """Of `mapped_events`: what file it is, the verdict and what is to be done, the mapping, the
+    counts, and what its rows would bring.
+    """
     verdict = checked.verdict
     shown: dict[str, Any] = {
+        "file_name": dg.MetadataValue.text(printable(upload.file_name)),
         "verdict": dg.MetadataValue.text("passed" if verdict.passed else "failed"),
         "state": dg.MetadataValue.text(upload.state),
         "next_step": dg.MetadataValue.text(_next_step(upload, checked)),
@@ -115,16 +125,9 @@ def frame_metadata(upload: Upload, checked: CheckedFile, error_file: Path) -> Me
         "error_file": dg.MetadataValue.path(error_file),
         "schema_version": dg.MetadataValue.text(verdict.schema_version),
     }
-    match = checked.mapped.match
-    if match is not None:
-        shown["mapping"] = dg.MetadataValue.table(
-            [
-                dg.TableRecord(
-                    {"field": field, "header": clip(header), "matched_by": match.matched[field]}
-                )
-                for field, header in match.mapping.items()
-            ]
-        )
+    if checked.mapped.match is not None:
+        shown |= mapping_metadata(checked.mapped.match, checked.schema)
+    shown |= profile_metadata(checked)
     if checked.mapped.frame is not None:
         shown |= {
             "dagster/uri": checked.mapped.frame.as_uri(),
@@ -141,7 +144,8 @@ def _next_step(upload: Upload, checked: CheckedFile) -> str:
     verdict = checked.verdict
     newer = upload.state == "ingested" and verdict.schema_version != upload.schema_version
     waits = newer and verdict.passed and checked.schema.confirm == "manual"
-    return next_step(upload.state, upload.schema, upload.upload, reading_waits=waits)
+    words = next_step(upload.state, upload.schema, upload.upload, reading_waits=waits)
+    return f"{words}. {how_to_decide(upload)}" if waits or upload.state == "passed" else words
 
 
 def ledger_metadata(upload: Upload, followed: Followed, history: Sequence[Entry]) -> Metadata:
