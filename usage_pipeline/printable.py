@@ -1,6 +1,8 @@
-"""Text from outside, made harmless for a terminal."""
+"""Text from outside, made harmless for a terminal; numbers as a person reads them."""
 
 from __future__ import annotations
+
+from decimal import Decimal
 
 
 def printable(text: str) -> str:
@@ -16,3 +18,9 @@ def printable(text: str) -> str:
 
 def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+def grouped(value: Decimal) -> str:
+    """A decimal with its thousands apart and without zeros at the end."""
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

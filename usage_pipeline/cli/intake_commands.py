@@ -18,6 +18,7 @@ from usage_pipeline.cli.common import (
 from usage_pipeline.cli.output import Format, show
 from usage_pipeline.cli.problems import MACHINE, REFUSED, WrongUse
 from usage_pipeline.cli.progress import shown
+from usage_pipeline.cli.prospects import prospects
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
 from usage_pipeline.intake import shown_name
@@ -62,7 +63,9 @@ def check(
     ] = None,
     form: FormatOption = Format.table,
 ) -> None:
-    """Say everything the checks would say about files; change nothing. Exit 1 if one fails."""
+    """Say everything the checks would say about files, and what ingestion would do with them;
+    change nothing. Exit 1 if one fails.
+    """
     found = existing_files(files)
     if mapped is not None:
         _same_names(found)
@@ -70,19 +73,26 @@ def check(
         mapped = mapped.resolve()
     described = schema_named(schema)
     listed = max_errors if max_errors is not None else LISTED[form]
-    checked = []
     with shown("Checking…"):
         flow = Flow(described, DataFolder.current())
-        for one in flow.dry_run(found, listed, mapped):
-            checked.append(one)
+        checked = list(flow.dry_run(found, listed, mapped))
+        known = [flow.known_upload(file) for file in found]
     if form is Format.json:
-        show([_report(flow.schema, one, listed) for one in checked], (), form, "")
+        show(
+            [
+                _report(flow.schema, one, listed) | prospects(one, upload)
+                for one, upload in zip(checked, known, strict=True)
+            ],
+            (),
+            form,
+            "",
+        )
     elif form is Format.csv:
         rows = [row for one in checked for row in _error_rows(one, listed)]
         show(rows, ("file_name", *ERROR_COLUMNS), form, "")
     else:
-        for one in checked:
-            _tell(one, flow.schema, listed)
+        for one, upload in zip(checked, known, strict=True):
+            _tell(one, flow.schema, listed, upload)
     if not all(one.verdict.passed for one in checked):
         raise typer.Exit(REFUSED)
 
@@ -178,10 +188,10 @@ def _report(schema: EventSchema, checked: CheckedFile, max_errors: int) -> dict[
     }
 
 
-def _tell(checked: CheckedFile, schema: EventSchema, max_errors: int) -> None:
+def _tell(checked: CheckedFile, schema: EventSchema, max_errors: int, known: Upload | None) -> None:
     from usage_pipeline.cli.report import print_report
 
-    print_report(checked, schema, max_errors, LISTED[Format.json])
+    print_report(checked, schema, max_errors, LISTED[Format.json], known)
 
 
 def _same_names(files: Sequence[Path]) -> None:

@@ -8,20 +8,31 @@ from rich.text import Text
 
 from usage_pipeline.cli.located import print_located, print_words
 from usage_pipeline.cli.output import page
+from usage_pipeline.cli.prospects import prospect_lines
 from usage_pipeline.printable import printable
+from usage_pipeline.register import Upload
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.validation.check_files import CheckedFile
 from usage_pipeline.validation.codes import CODES, is_warning
 
 
-def print_report(checked: CheckedFile, schema: EventSchema, max_errors: int, listed: int) -> None:
-    """Verdict and counts, odd headers, a summary by code with advice, and the located errors.
+def print_report(
+    checked: CheckedFile, schema: EventSchema, max_errors: int, listed: int, known: Upload | None
+) -> None:
+    """Verdict and counts, odd headers, what ingestion would do, a summary by code with advice, and
+    the located errors.
 
     Args:
         listed: how many errors the listing for programs has.
+        known: the upload that has these bytes already.
     """
     console, mapped = page(), checked.mapped
-    for words in (_title(checked), *_odd_headers(checked), *_codes(checked, schema)):
+    for words in (
+        _title(checked),
+        *prospect_lines(checked, known),
+        *_odd_headers(checked),
+        *_codes(checked, schema),
+    ):
         print_words(console, words)
     errors = checked.errors[:max_errors]
     if errors:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -30,7 +30,8 @@ from usage_pipeline.cli.located import print_located
 from usage_pipeline.cli.output import TABLE_ROWS, Format, page, show
 from usage_pipeline.cli.problems import MACHINE, REFUSED, WrongUse
 from usage_pipeline.cli.progress import shown
-from usage_pipeline.register.states import STATES, Action, State
+from usage_pipeline.register import Upload
+from usage_pipeline.register.states import STATES, State
 from usage_pipeline.validation.findings import read_error_file
 
 UPLOAD_COLUMNS = (
@@ -152,7 +153,7 @@ def refuse(
     form: FormatOption = Format.table,
 ) -> None:
     """Keep an upload out that passed its checks; nothing of it is lost."""
-    _decide(upload, schema, "refuse", by, reason, form)
+    _show_state(upload, _decide(upload, schema, "refuse", by, reason).schema, form)
 
 
 def reopen(
@@ -163,7 +164,7 @@ def reopen(
     form: FormatOption = Format.table,
 ) -> None:
     """Take up a refused upload again; it waits for confirmation as before."""
-    _decide(upload, schema, "reopen", by, reason, form)
+    _show_state(upload, _decide(upload, schema, "reopen", by, reason).schema, form)
 
 
 def history(
@@ -181,14 +182,23 @@ def history(
 
 
 def _decide(
-    upload: str, schema: str | None, action: Action, by: str, reason: str, form: Format
-) -> None:
+    upload: str, schema: str | None, step: Literal["refuse", "reopen"], by: str, reason: str
+) -> Upload:
+    """Record a decision that moves no row, and tell the UI of it."""
+    from usage_pipeline.orchestration.decision_events import tell_decision
+    from usage_pipeline.orchestration.instance import open_instance
+
     said(by, "--by")
     said(reason, "--reason")
-    store = register()
-    found = store.find(upload, schema)
-    store.decide(found, action, by, reason, found.schema_version)
-    _show_state(upload, found.schema, form)
+    flow = flow_of(register().find(upload, schema))
+    decide = flow.refuse if step == "refuse" else flow.reopen
+    decided = decide(upload, by, reason)
+    try:
+        with open_instance(flow.folder) as instance:
+            tell_decision(instance, flow.register, decided, step)
+    except Exception as error:
+        remark(f"It is decided; the UI could not be told of it: {error}", style="yellow")
+    return decided
 
 
 def _show_state(upload: str, schema: str, form: Format) -> None:

@@ -34,6 +34,8 @@ from usage_pipeline.validation.marked_records import Quoted, marked, quote
 SAMPLES = 20
 #: Characters of a record that are shown around its bad cell.
 RECORD_WIDTH = 160
+#: Around the bad cell; no sign that the font of the UI would draw as one with a neighbour.
+MARKS = ("►", "◄")
 
 _WORDS: dict[Check, str] = {
     "structure": "The file is read exactly: every record has as many cells as the header",
@@ -149,7 +151,7 @@ def _result(
         "description": _summary(counts),
         "metadata": {
             **_shown(mine, counts, schema, error_file, samples),
-            **_table("expectations", _expectations(name, schema, checked)),
+            **_table("suite", _expectations(name, schema, checked)),
         },
     }
 
@@ -233,7 +235,7 @@ class _Samples:
         return cls(dict(quote(wanted, original, match, schema.csv)) if wanted else {}, match)
 
     def rows(self, findings: Sequence[LocatedError]) -> list[dict[str, Any]]:
-        """Of one check: where, the record with the bad cell between `>>>` and `<<<`, and why."""
+        """Of one check: where, the record with the bad cell between `MARKS`, and why."""
         return [
             {
                 "line": one.line,
@@ -252,7 +254,10 @@ class _Samples:
         if quoted is None:
             return None
         return " ".join(
-            "".join(f">>>{piece.text}<<<" if piece.marked else piece.text for piece in one.pieces)
+            "".join(
+                f"{MARKS[0]}{piece.text}{MARKS[1]}" if piece.marked else piece.text
+                for piece in one.pieces
+            )
             for one in marked(quoted, [finding], self.match, RECORD_WIDTH)
         )
 

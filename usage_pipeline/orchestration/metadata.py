@@ -20,15 +20,14 @@ from usage_pipeline.metering import ComputedWindow
 from usage_pipeline.metering.refresh import is_open
 from usage_pipeline.metering.tables import value_type
 from usage_pipeline.orchestration.review_metadata import (
-    how_to_decide,
     mapping_metadata,
+    next_step_here,
     profile_metadata,
 )
 from usage_pipeline.printable import printable
 from usage_pipeline.reading import UnreadableFile, beginning_of, clip
 from usage_pipeline.register import Upload
 from usage_pipeline.register.records import Entry
-from usage_pipeline.register.states import next_step
 from usage_pipeline.schema import EventSchema, FieldSpec
 from usage_pipeline.schema.rules import KNOWN_CUSTOMER
 from usage_pipeline.validation.check_files import CheckedFile
@@ -120,23 +119,25 @@ def frame_metadata(upload: Upload, checked: CheckedFile, error_file: Path) -> Me
         "verdict": dg.MetadataValue.text("passed" if verdict.passed else "failed"),
         "state": dg.MetadataValue.text(upload.state),
         "next_step": dg.MetadataValue.text(_next_step(upload, checked)),
+        **profile_metadata(checked),
+    }
+    if checked.mapped.match is not None:
+        shown |= mapping_metadata(checked.mapped.match, checked.schema)
+    if checked.mapped.frame is not None:
+        shown |= {
+            "lines": verdict.lines,
+            "valid": verdict.valid,
+            "invalid": verdict.invalid,
+            "blank_lines": checked.mapped.blank,
+            "dagster/uri": checked.mapped.frame.as_uri(),
+            "dagster/row_count": verdict.lines,
+        }
+    shown |= {
         "errors": verdict.error_count,
         "warnings": verdict.warning_count,
         "error_file": dg.MetadataValue.path(error_file),
         "schema_version": dg.MetadataValue.text(verdict.schema_version),
     }
-    if checked.mapped.match is not None:
-        shown |= mapping_metadata(checked.mapped.match, checked.schema)
-    shown |= profile_metadata(checked)
-    if checked.mapped.frame is not None:
-        shown |= {
-            "dagster/uri": checked.mapped.frame.as_uri(),
-            "dagster/row_count": verdict.lines,
-            "lines": verdict.lines,
-            "valid": verdict.valid,
-            "invalid": verdict.invalid,
-            "blank_lines": checked.mapped.blank,
-        }
     return {name: value for name, value in shown.items() if value is not None}
 
 
@@ -144,8 +145,7 @@ def _next_step(upload: Upload, checked: CheckedFile) -> str:
     verdict = checked.verdict
     newer = upload.state == "ingested" and verdict.schema_version != upload.schema_version
     waits = newer and verdict.passed and checked.schema.confirm == "manual"
-    words = next_step(upload.state, upload.schema, upload.upload, reading_waits=waits)
-    return f"{words}. {how_to_decide(upload)}" if waits or upload.state == "passed" else words
+    return next_step_here(upload, reading_waits=waits)
 
 
 def ledger_metadata(upload: Upload, followed: Followed, history: Sequence[Entry]) -> Metadata:

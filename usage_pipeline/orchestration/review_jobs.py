@@ -1,5 +1,6 @@
-"""What a person decides on an upload's partition: `<schema>_confirm_upload`, and the undo,
-`<schema>_void_upload` and `<schema>_restore_upload`.
+"""What a person decides on an upload's partition: `<schema>_confirm_upload`,
+`<schema>_refuse_upload` and `<schema>_reopen_upload`, and the undo, `<schema>_void_upload` and
+`<schema>_restore_upload`.
 """
 
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from typing import Any, Literal
 import dagster as dg
 
 from usage_pipeline.flow import Flow
+from usage_pipeline.orchestration.decision_events import decision_observation
 from usage_pipeline.orchestration.ledger_events import (
     LedgerEvent,
     fail_if,
@@ -19,7 +21,12 @@ from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
 from usage_pipeline.register import UnknownUpload, Upload, WrongState
 from usage_pipeline.schema import EventSchema
 
-Step = Literal["confirm", "void", "restore"]
+Step = Literal["confirm", "refuse", "reopen", "void", "restore"]
+
+#: Steps that the rows and the metrics follow at once; the others change no row.
+_MOVES_ROWS = ("confirm", "void", "restore")
+
+Event = LedgerEvent | dg.AssetObservation | dg.Output[None]
 
 
 class Confirmation(dg.Config):
@@ -30,7 +37,7 @@ class Confirmation(dg.Config):
 
 
 class Reason(dg.Config):
-    """Who takes rows out or brings them back, and why."""
+    """Who keeps an upload out, takes it out or takes it up again, and why."""
 
     by: str
     reason: str
@@ -38,8 +45,16 @@ class Reason(dg.Config):
 
 _WHAT: dict[Step, str] = {
     "confirm": "Let an upload of {schema} in that passed its checks",
+    "refuse": "Keep an upload of {schema} out that waits for confirmation; nothing of it is lost",
+    "reopen": "Have a refused upload of {schema} wait for confirmation again",
     "void": "Take all rows of an upload of {schema} out again; what they displaced counts again",
     "restore": "Bring a voided upload of {schema} back to its place",
+}
+
+
+_FIELDS: dict[type[dg.Config], tuple[str, str]] = {
+    Confirmation: ("by", "note"),
+    Reason: ("by", "reason"),
 }
 
 
@@ -57,6 +72,12 @@ def review_jobs(schema: EventSchema) -> list[dg.JobDefinition]:
     def confirm(flow: Flow, upload: Upload, config: Confirmation) -> None:
         flow.confirm(upload.upload, config.by, config.note or None)
 
+    def refuse(flow: Flow, upload: Upload, config: Reason) -> None:
+        flow.refuse(upload.upload, config.by, config.reason)
+
+    def reopen(flow: Flow, upload: Upload, config: Reason) -> None:
+        flow.reopen(upload.upload, config.by, config.reason)
+
     def void(flow: Flow, upload: Upload, config: Reason) -> None:
         flow.void([upload], config.by, config.reason)
 
@@ -65,6 +86,8 @@ def review_jobs(schema: EventSchema) -> list[dg.JobDefinition]:
 
     return [
         _job(schema, "confirm", Confirmation, confirm),
+        _job(schema, "refuse", Reason, refuse),
+        _job(schema, "reopen", Reason, reopen),
         _job(schema, "void", Reason, void),
         _job(schema, "restore", Reason, restore),
     ]
@@ -76,18 +99,21 @@ def _job(
     words: type[dg.Config],
     decide: Callable[[Flow, Upload, Any], None],
 ) -> dg.JobDefinition:
+    what, moves_rows = _WHAT[step].format(schema=schema.name), step in _MOVES_ROWS
+
     @dg.op(
         name=review_op_name(schema, step),
-        description=f"{_WHAT[step].format(schema=schema.name)}, and compute its metric windows.",
+        description=f"{what}, and compute its metric windows." if moves_rows else f"{what}.",
         out=dg.Out(dg.Nothing),
-        pool=POOL,
+        pool=POOL if moves_rows else None,
         config_schema=words.to_fields_dict(),
         required_resource_keys={"warehouse"},
     )
-    def run(context: dg.OpExecutionContext) -> Iterator[LedgerEvent | dg.Output[None]]:
+    def run(context: dg.OpExecutionContext) -> Iterator[Event]:
         warehouse: UsageWarehouse = context.resources.warehouse
         flow = warehouse.told_flow(schema, context.log)
-        open_ledger(flow)
+        if moves_rows:
+            open_ledger(flow)
         try:
             upload = flow.register.find(context.partition_key, schema.name)
             decide(flow, upload, words(**context.op_config))
@@ -95,15 +121,21 @@ def _job(
             raise dg.Failure(description=str(error), allow_retries=False) from None
         troubles: dict[str, str] = {}
         refused: dict[str, str] = {}
-        yield from settle_and_meter(flow, warehouse, [upload], troubles, refused)
+        if moves_rows:
+            yield from settle_and_meter(flow, warehouse, [upload], troubles, refused)
+        yield decision_observation(flow.register, upload, step)
         fail_if(troubles | refused)
         yield dg.Output(None)
 
     @dg.job(
         name=review_job_name(schema, step),
-        description=f"{_WHAT[step].format(schema=schema.name)}: choose its partition, say who "
-        f"you are{'' if step == 'confirm' else ' and why'}.",
+        description=f"{what}: choose its partition, say who you are"
+        f"{'' if step == 'confirm' else ' and why'}.",
         partitions_def=upload_partitions(schema),
+        # What the Launchpad begins with; what is left empty is asked for.
+        config={
+            "ops": {review_op_name(schema, step): {"config": dict.fromkeys(_FIELDS[words], "")}}
+        },
     )
     def job() -> None:
         run()

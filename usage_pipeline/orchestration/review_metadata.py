@@ -8,26 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import dagster as dg
 
 from usage_pipeline.mapping.headers import HeaderMatch
-from usage_pipeline.printable import printable
+from usage_pipeline.printable import grouped, printable
 from usage_pipeline.reading import clip
 from usage_pipeline.register import Upload
+from usage_pipeline.register.states import next_step
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.validation.check_files import CheckedFile
 from usage_pipeline.validation.profile import Arrival, Profile, Totals
 
-HOW_TO_DECIDE = (
-    "In this UI: open the job {schema}_confirm_upload under Jobs, then its Launchpad; choose the "
-    "partition {upload}, fill in `by` (your name) and `note`, and press Launch Run. To keep it "
-    "out: the job {schema}_refuse_upload in the same way, with `by` and `reason`. In a terminal: "
-    "`usage-pipeline confirm {upload} --by NAME`, or `usage-pipeline refuse {upload} --by NAME "
-    "--reason WHY`."
+_CONFIRM = (
+    "To let it in: under Jobs open {schema}_confirm_upload and its Launchpad, choose the partition "
+    "{upload}, write your name behind `by` and a `note` if there is one, Launch Run. In a "
+    "terminal: `usage-pipeline confirm {upload} --by NAME --note TEXT`."
 )
+_REFUSE = (
+    "To keep it out: the job {schema}_refuse_upload in the same way, with `by` and `reason`. In a "
+    "terminal: `usage-pipeline refuse {upload} --by NAME --reason WHY`."
+)
+_WAITS = "It waits for confirmation."
+_NEWER_WAITS = "Its rows are in; a newer reading of them waits for confirmation."
 
 
 def mapping_metadata(match: HeaderMatch, schema: EventSchema) -> dict[str, Any]:
@@ -121,15 +125,15 @@ def _fate(what: str, rows: int, words: str) -> dict[str, Any]:
     return {"rows": rows, "what": what, "that is": words}
 
 
-def how_to_decide(upload: Upload) -> str:
-    """The way to a decision on an upload that waits, button by button."""
-    return HOW_TO_DECIDE.format(schema=upload.schema, upload=upload.upload)
-
-
-def grouped(value: Decimal) -> str:
-    """A decimal as a person reads it: thousands apart, no zeros at the end."""
-    text = f"{value:,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def next_step_here(upload: Upload, *, reading_waits: bool = False) -> str:
+    """What is to be done with an upload now; to a decision, the way button by button."""
+    if reading_waits:
+        words = [_NEWER_WAITS, _CONFIRM]
+    elif upload.state == "passed":
+        words = [_WAITS, _CONFIRM, _REFUSE]
+    else:
+        words = [next_step(upload.state, upload.schema, upload.upload)]
+    return " ".join(words).format(schema=upload.schema, upload=upload.upload)
 
 
 def _moment(moment: datetime | None) -> str:

@@ -27,7 +27,7 @@ from usage_pipeline.validation.check_files import CheckedFile
 #: Until uploads that were not checked for want of the list of customers are tried again.
 WITHOUT_CUSTOMERS = timedelta(minutes=1)
 
-Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.Output[None]
+Event = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation | dg.Output[None]
 
 
 def asset_key(schema: EventSchema, name: str) -> dg.AssetKey:
@@ -140,7 +140,7 @@ def mapped_events(
     uploads: list[Upload],
     asset: dg.AssetKey,
     troubles: dict[str, str],
-) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+) -> Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation]:
     """Map and check uploads, and tell what came of each; what could not be is in `troubles`."""
     for upload, checked in flow.check(uploads):
         if isinstance(checked, CustomersUnusable):
@@ -156,12 +156,12 @@ def mapped_events(
             continue
         version = flow.version_of(upload)
         error_file = flow.archive.errors(upload.schema, upload.upload, version)
+        shown = metadata.frame_metadata(upload, checked, error_file)
         if checked.mapped.frame is not None:
-            yield dg.AssetMaterialization(
-                asset,
-                partition=upload.upload,
-                metadata=metadata.frame_metadata(upload, checked, error_file),
-            )
+            yield dg.AssetMaterialization(asset, partition=upload.upload, metadata=shown)
+        else:
+            # There is nothing to claim, and something to know all the same.
+            yield dg.AssetObservation(asset, partition=upload.upload, metadata=shown)
         yield from evaluations(context, flow.schema, asset, upload.upload, checked, error_file)
         if upload.state == "passed":
             context.log.info("%s: %s", upload.upload, _may_not(upload))

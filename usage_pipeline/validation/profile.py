@@ -51,6 +51,12 @@ class Arrival:
         """Rows that would count."""
         return self.new + self.replaced
 
+    @property
+    def again(self) -> Arrival:
+        """Of a file whose rows are in already: none would count instead of what counts."""
+        same = self.duplicates + self.replaced - self.corrected
+        return Arrival(self.new, 0, 0, same, self.conflicts + self.corrected)
+
 
 @dataclass(frozen=True, slots=True)
 class BesideLedger:
