@@ -58,7 +58,7 @@ def prospect_lines(checked: CheckedFile, known: Upload | None) -> Iterator[Text]
     if known is not None:
         yield Text(f"  These bytes are upload {known.upload} already ({known.state}).")
     profile = checked.profile
-    if profile is None:
+    if profile is None or profile.in_file.rows == 0:
         return
     yield _words("in this file", profile.in_file)
     arrival = arrival_of(checked, known)

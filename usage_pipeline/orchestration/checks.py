@@ -21,6 +21,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 
 from usage_pipeline.flow import Flow
 from usage_pipeline.mapping.headers import HeaderMatch, match_file
+from usage_pipeline.orchestration.review_metadata import next_step_here
 from usage_pipeline.printable import printable
 from usage_pipeline.reading import LocatedError, UnreadableFile
 from usage_pipeline.register import Upload
@@ -85,6 +86,21 @@ def evaluations(
             target_materialization_data=target,
             **_result(name, schema, checked, error_file, samples),
         )
+
+
+def unreadable_observation(
+    schema: EventSchema, asset: dg.AssetKey, upload: Upload, checked: CheckedFile
+) -> dg.AssetObservation:
+    """What is wrong with a file that no frame could be made of, for its partition of `asset`."""
+    source, match = checked.mapped.source, checked.mapped.match
+    samples = _Samples.of(checked.findings, source.path, match, schema)
+    shown: dict[str, Any] = {
+        "state": dg.MetadataValue.text(upload.state),
+        "next_step": dg.MetadataValue.text(next_step_here(upload)),
+        "what_is_wrong": dg.MetadataValue.text(_summary(Counter(checked.verdict.codes))),
+        **_table("samples", samples.rows(checked.findings)),
+    }
+    return dg.AssetObservation(asset, partition=upload.upload, metadata=shown)
 
 
 def conflict_evaluation(flow: Flow, upload: Upload) -> dg.AssetCheckEvaluation:

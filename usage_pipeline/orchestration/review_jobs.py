@@ -29,18 +29,20 @@ _MOVES_ROWS = ("confirm", "void", "restore")
 Event = LedgerEvent | dg.AssetObservation | dg.Output[None]
 
 
+# With defaults, the Launchpad begins with a form to fill in; what must be said is asked for when
+# it is missing.
 class Confirmation(dg.Config):
     """Who confirms, and anything worth keeping."""
 
-    by: str
+    by: str = ""
     note: str = ""
 
 
 class Reason(dg.Config):
     """Who keeps an upload out, takes it out or takes it up again, and why."""
 
-    by: str
-    reason: str
+    by: str = ""
+    reason: str = ""
 
 
 _WHAT: dict[Step, str] = {
@@ -49,12 +51,6 @@ _WHAT: dict[Step, str] = {
     "reopen": "Have a refused upload of {schema} wait for confirmation again",
     "void": "Take all rows of an upload of {schema} out again; what they displaced counts again",
     "restore": "Bring a voided upload of {schema} back to its place",
-}
-
-
-_FIELDS: dict[type[dg.Config], tuple[str, str]] = {
-    Confirmation: ("by", "note"),
-    Reason: ("by", "reason"),
 }
 
 
@@ -132,10 +128,6 @@ def _job(
         description=f"{what}: choose its partition, say who you are"
         f"{'' if step == 'confirm' else ' and why'}.",
         partitions_def=upload_partitions(schema),
-        # What the Launchpad begins with; what is left empty is asked for.
-        config={
-            "ops": {review_op_name(schema, step): {"config": dict.fromkeys(_FIELDS[words], "")}}
-        },
     )
     def job() -> None:
         run()

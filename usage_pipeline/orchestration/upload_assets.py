@@ -14,7 +14,11 @@ import dagster as dg
 from usage_pipeline.flow import Flow
 from usage_pipeline.mapping.customers import CustomersUnusable
 from usage_pipeline.orchestration import metadata
-from usage_pipeline.orchestration.checks import check_specs, evaluations
+from usage_pipeline.orchestration.checks import (
+    check_specs,
+    evaluations,
+    unreadable_observation,
+)
 from usage_pipeline.orchestration.ledger_events import fail_if, open_ledger, settle_and_meter
 from usage_pipeline.orchestration.partitions import upload_partitions
 from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
@@ -160,8 +164,11 @@ def mapped_events(
         if checked.mapped.frame is not None:
             yield dg.AssetMaterialization(asset, partition=upload.upload, metadata=shown)
         else:
-            # There is nothing to claim, and something to know all the same.
+            # There is nothing to claim, and something to know all the same: where the UI has a
+            # page for it too, that is on the upload's bytes.
             yield dg.AssetObservation(asset, partition=upload.upload, metadata=shown)
+            raw = asset_key(flow.schema, "raw_upload")
+            yield unreadable_observation(flow.schema, raw, upload, checked)
         yield from evaluations(context, flow.schema, asset, upload.upload, checked, error_file)
         if upload.state == "passed":
             context.log.info("%s: %s", upload.upload, _may_not(upload))
