@@ -75,7 +75,8 @@ def prospect_lines(checked: CheckedFile, known: Upload | None) -> Iterator[Text]
             f", {arrival.replaced:,} in place of rows that count now ({arrival.corrected:,} of "
             "them with other content)"
         )
-    yield Text(f"{words}, {arrival.duplicates:,} duplicates, {arrival.conflicts:,} conflicts")
+    lost = _count(arrival.duplicates, "duplicate"), _count(arrival.conflicts, "conflict")
+    yield Text(f"{words}, {', '.join(lost)}")
 
 
 def _words(where: str, totals: Totals) -> Text:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from usage_pipeline.schema import EventSchema, parse_schema
 from usage_pipeline.schema.event_schema import DuplicatePolicy
 from usage_pipeline.validation.check_files import CheckedFile
 from usage_pipeline.validation.profile import Arrival, BesideLedger
+from usage_pipeline.warehouse import Warehouse
 
 #: customer, part, day, amount
 Line = tuple[str, str, int, str]
@@ -91,7 +93,7 @@ def superseded(flow: Flow) -> int:
     return sum(one.superseded or 0 for one in flow.register.uploads("life"))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.sampled_from(["keep_first", "keep_last", "refuse"]), st.lists(lines, min_size=2, max_size=3)
 )
@@ -203,3 +205,36 @@ def test_only_what_a_person_decides_on_is_held_against_the_ledger(
     assert found.profile is not None
     assert (found.profile.beside is not None) == (confirm == "manual")
     assert found.profile.in_file.rows == 1
+
+
+def test_a_busy_warehouse_costs_the_comparison_and_nothing_else(
+    flow: Flow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USAGE_PIPELINE_LOCK_WAIT", "0")
+    flow.open_ledger()
+    uploads = [received(flow, file_of(tmp_path, n, [("a", str(n), 1, "1")])) for n in range(2)]
+    with flow.warehouse.open():
+        found = list(flow.check(uploads))
+    assert [upload.state for upload, _ in found] == ["passed", "passed"]
+    for _, one in found:
+        assert isinstance(one, CheckedFile)
+        assert one.profile is not None
+        assert "The warehouse is in use by" in str(one.profile.not_compared)
+
+
+def test_many_small_uploads_are_compared_at_one_opening(
+    flow: Flow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow.open_ledger()
+    uploads = [received(flow, file_of(tmp_path, n, [("a", str(n), 1, "1")])) for n in range(5)]
+    openings = []
+    whole = Warehouse.open
+
+    def counted(self: Warehouse, *folders: Path, wait: float | None = None) -> Any:
+        openings.append(wait)
+        return whole(self, *folders, wait=wait)
+
+    monkeypatch.setattr(Warehouse, "open", counted)
+    found = list(flow.check(uploads))
+    assert [beside(one).arrival.new for _, one in found if isinstance(one, CheckedFile)] == [1] * 5
+    assert len(openings) == 1
