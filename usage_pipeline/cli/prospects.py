@@ -60,16 +60,16 @@ def prospect_lines(checked: CheckedFile, known: Upload | None) -> Iterator[Text]
     profile = checked.profile
     if profile is None or profile.in_file.rows == 0:
         return
-    yield _words("in this file", profile.in_file)
+    yield _words("in this file", profile.in_file, "valid row")
     arrival = arrival_of(checked, known)
     if profile.beside is None or arrival is None:
         if profile.not_compared is not None:
             why = printable(profile.not_compared)
             yield Text(f"  Not compared with what is in already: {why}", style="yellow")
         return
-    yield _words("in already, same time span", profile.beside.there)
+    yield _words("in already, same time span", profile.beside.there, "row")
     would = "would be" if checked.verdict.passed else "would be, if the file did not fail"
-    words = f"  valid rows {would}: {arrival.new:,} new"
+    words = f"  they {would}: {arrival.new:,} new"
     if arrival.replaced:
         words += (
             f", {arrival.replaced:,} in place of rows that count now ({arrival.corrected:,} of "
@@ -79,8 +79,8 @@ def prospect_lines(checked: CheckedFile, known: Upload | None) -> Iterator[Text]
     yield Text(f"{words}, {', '.join(lost)}")
 
 
-def _words(where: str, totals: Totals) -> Text:
-    words = f"  {where}: {_count(totals.rows, 'row')} of {_count(totals.customers, 'customer')}"
+def _words(where: str, totals: Totals, noun: str) -> Text:
+    words = f"  {where}: {_count(totals.rows, noun)} of {_count(totals.customers, 'customer')}"
     if totals.first is not None and totals.last is not None:
         words += f", {_moment(totals.first)} to {_moment(totals.last)}"
     for name, value in totals.totals.items():

@@ -19,7 +19,7 @@ from usage_pipeline.validation.codes import CODES, is_warning
 def print_report(
     checked: CheckedFile, schema: EventSchema, max_errors: int, listed: int, known: Upload | None
 ) -> None:
-    """Verdict and counts, odd headers, what ingestion would do, a summary by code with advice, and
+    """Verdict and counts, odd headers, a summary by code with advice, what ingestion would do, and
     the located errors.
 
     Args:
@@ -29,9 +29,9 @@ def print_report(
     console, mapped = page(), checked.mapped
     for words in (
         _title(checked),
-        *prospect_lines(checked, known),
         *_odd_headers(checked),
         *_codes(checked, schema),
+        *prospect_lines(checked, known),
     ):
         print_words(console, words)
     errors = checked.errors[:max_errors]

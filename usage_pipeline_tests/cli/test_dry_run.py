@@ -169,11 +169,11 @@ def test_the_report_says_it_in_a_few_lines(work: Workplace) -> None:
     file = work.api_file("next.csv", row("e1"), row("e2", 99), row("e3"))
     lines = work.run("check", file, "--schema", "api_usage").out.split("\n")
     assert lines[1:4] == [
-        "  in this file: 3 rows of 1 customer, 2024-10-01 10:00:00Z to 2024-10-01 10:00:00Z; "
+        "  in this file: 3 valid rows of 1 customer, 2024-10-01 10:00:00Z to 2024-10-01 10:00:00Z; "
         "api_call_count 119; storage_gb 4.5",
         "  in already, same time span: 2 rows of 1 customer, 2024-10-01 10:00:00Z to "
         "2024-10-01 10:00:00Z; api_call_count 1,210; storage_gb 3",
-        "  valid rows would be: 1 new, 1 duplicate, 1 conflict",
+        "  they would be: 1 new, 1 duplicate, 1 conflict",
     ]
 
 

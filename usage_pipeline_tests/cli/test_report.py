@@ -47,6 +47,10 @@ class TestSummary:
     def test_a_good_file_says_so(self, work: Workplace) -> None:
         assert checked(work, GOOD) == [
             "a.csv  passed  1 line: 1 valid, 0 invalid; 0 errors; 0 warnings",
+            "  in this file: 1 valid row of 1 customer, 2024-10-01 10:00:00Z to "
+            "2024-10-01 10:00:00Z; api_call_count 10; storage_gb 1.5",
+            "  in already, same time span: 0 rows of 0 customers; api_call_count 0; storage_gb 0",
+            "  they would be: 1 new, 0 duplicates, 0 conflicts",
             "",
             "",
         ]
