@@ -26,7 +26,7 @@ def state_of(folder: Path) -> dict[str, str]:
     }
 
 
-def fates(report: dict[str, Any]) -> tuple[int, int, int]:
+def fates(report: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
     return report["new"], report["duplicates"], report["conflicts"]
 
 
