@@ -247,6 +247,30 @@ class Flow:
         row = choice.header_row if remember else None
         return self.register.mappings.choose(upload, choice.chosen, by, note, remember_for=row)
 
+    def refuse(self, upload: str, by: str, reason: str) -> Upload:
+        """Record that a person keeps an upload out that passed its checks.
+
+        Raises:
+            UnknownUpload: there is none of that name.
+            WrongState: it does not wait for confirmation, or nobody says who or why.
+        """
+        return self._decide(upload, "refuse", by, reason)
+
+    def reopen(self, upload: str, by: str, reason: str) -> Upload:
+        """Record that a refused upload waits for confirmation again.
+
+        Raises:
+            UnknownUpload: there is none of that name.
+            WrongState: it is not refused, or nobody says who or why.
+        """
+        return self._decide(upload, "reopen", by, reason)
+
+    def _decide(self, upload: str, action: Action, by: str, reason: str) -> Upload:
+        _said(by, f"who wants to {action}")
+        _said(reason, "why")
+        found = self.register.find(upload, self.schema.name)
+        return self.register.decide(found, action, by, reason, found.schema_version)
+
     def void(self, uploads: Sequence[Upload], by: str, reason: str) -> list[Upload]:
         """Record that all rows of uploads are to be taken out; `settle` takes them out.
 

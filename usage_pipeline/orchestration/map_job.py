@@ -7,14 +7,13 @@ from pydantic import Field
 
 from usage_pipeline.mapping.choosing import WrongMapping
 from usage_pipeline.orchestration.ledger_events import (
-    LedgerEvent,
     fail_if,
     open_ledger,
     settle_and_meter,
 )
 from usage_pipeline.orchestration.partitions import upload_partitions
 from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
-from usage_pipeline.orchestration.upload_assets import asset_key, mapped_events
+from usage_pipeline.orchestration.upload_assets import Event, asset_key, mapped_events
 from usage_pipeline.register import UnknownUpload, WrongState
 from usage_pipeline.schema import EventSchema
 
@@ -52,7 +51,7 @@ def map_job(schema: EventSchema) -> dg.JobDefinition:
         config_schema=ByPerson.to_fields_dict(),
         required_resource_keys={"warehouse"},
     )
-    def run(context: dg.OpExecutionContext) -> Iterator[LedgerEvent | dg.Output[None]]:
+    def run(context: dg.OpExecutionContext) -> Iterator[Event]:
         warehouse: UsageWarehouse = context.resources.warehouse
         flow = warehouse.told_flow(schema, context.log)
         asked = ByPerson(**context.op_config)

@@ -92,8 +92,7 @@ def upload_metadata(upload: Upload, original: Path, schema: EventSchema) -> Meta
         **shown,
         "encoding": dg.MetadataValue.text(beginning.encoding),
         "compression": dg.MetadataValue.text(beginning.compression or "none"),
-        "first_lines": dg.MetadataValue.text("
-".join(map(printable, first_lines))),
+        "first_lines": dg.MetadataValue.text("\n".join(map(printable, first_lines))),
         **_header(original, schema, upload.chosen),
     }
 
