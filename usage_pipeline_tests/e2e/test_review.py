@@ -143,6 +143,7 @@ def test_a_confirmation_in_the_launchpad_lets_the_rows_in_and_the_metrics_appear
 
     listing = UploadList.open(page, dropped.url, "seats")
     listing.show_only("Missing")
+    listing.has(upload_of(dropped, "waiting.csv"))  # the list is there, then
     listing.has_not(upload)
     listing.show_only("Materialized")
     listing.has(upload)
