@@ -30,6 +30,7 @@ class Outcome:
 
     @property
     def json(self) -> Any:
+        assert self.out, f"nothing was printed; exit code {self.exit_code}: {self.err}"
         return json.loads(self.out)
 
 

@@ -195,7 +195,7 @@ def _decide(
     decided = decide(upload, by, reason)
     try:
         with open_instance(flow.folder) as instance:
-            tell_decision(instance, flow.register, decided, step)
+            tell_decision(instance, flow, decided, step)
     except Exception as error:
         remark(f"It is decided; the UI could not be told of it: {error}", style="yellow")
     return decided

@@ -1,26 +1,21 @@
-"""The verdicts of `mapped_events` as Dagster asset checks, one evaluation per upload partition.
-
-Asset checks with partitions are a preview in Dagster 1.13, and a partition's evaluation shows up
-in the UI only when it names the materialization it is about, by a class that is not public yet.
-Both stay in this file.
-"""
+"""The verdicts of `mapped_events` as Dagster asset checks, one evaluation per upload partition."""
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData as Target,
-)
 
 from usage_pipeline.flow import Flow
 from usage_pipeline.mapping.headers import HeaderMatch, match_file
+from usage_pipeline.orchestration.partitioned_checks import (
+    latest_materialization,
+    partitioned_check,
+)
 from usage_pipeline.orchestration.review_metadata import next_step_here
 from usage_pipeline.printable import printable
 from usage_pipeline.reading import LocatedError, UnreadableFile
@@ -47,22 +42,9 @@ _WORDS: dict[Check, str] = {
 }
 
 
-def check_specs(
-    schema: EventSchema, asset: dg.AssetKey, partitions: dg.PartitionsDefinition
-) -> list[dg.AssetCheckSpec]:
+def check_specs(asset: dg.AssetKey, partitions: dg.PartitionsDefinition) -> list[dg.AssetCheckSpec]:
     """The checks of a schema's `mapped_events`."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=dg.PreviewWarning)
-        return [
-            dg.AssetCheckSpec(
-                name,
-                asset=asset,
-                description=_WORDS[name],
-                partitions_def=partitions,
-                metadata={"schema": schema.name},
-            )
-            for name in CHECKS
-        ]
+    return [partitioned_check(name, asset, _WORDS[name], partitions) for name in CHECKS]
 
 
 def evaluations(
@@ -74,7 +56,7 @@ def evaluations(
     error_file: Path,
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Each check's result for one upload, about the materialization just made."""
-    target = _latest_materialization(context, asset, partition)
+    target = latest_materialization(context.instance, asset, partition)
     samples = _Samples.of(
         checked.findings, checked.mapped.source.path, checked.mapped.match, schema
     )
@@ -112,7 +94,9 @@ def conflict_evaluation(flow: Flow, upload: Upload) -> dg.AssetCheckEvaluation:
     codes = verdict.codes if verdict else {}
     counts = Counter({code: n for code, n in codes.items() if check_of(code) == "duplicates"})
     original = flow.archive.original(upload.schema, upload.upload)
-    samples = _Samples.of(found, original, _match(original, flow.schema), flow.schema)
+    samples = _Samples.of(
+        found, original, _match(original, flow.schema, upload.chosen), flow.schema
+    )
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey([upload.schema, "mapped_events"]),
         check_name="duplicates",
@@ -124,9 +108,11 @@ def conflict_evaluation(flow: Flow, upload: Upload) -> dg.AssetCheckEvaluation:
     )
 
 
-def _match(original: Path, schema: EventSchema) -> HeaderMatch | None:
+def _match(
+    original: Path, schema: EventSchema, chosen: Mapping[str, str] | None
+) -> HeaderMatch | None:
     try:
-        return match_file(original, schema)
+        return match_file(original, schema, chosen)
     except (UnreadableFile, OSError):
         return None
 
@@ -296,18 +282,3 @@ def _expectations(name: Check, schema: EventSchema, checked: CheckedFile) -> lis
 
 def _check_of_rule(rule: Rule, schema: EventSchema) -> Check:
     return check_of(rule.code, schema.fields[rule.field].type)
-
-
-def _latest_materialization(
-    context: dg.OpExecutionContext | dg.AssetExecutionContext,
-    asset: dg.AssetKey,
-    partition: str,
-) -> Target | None:
-    found = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[partition]), limit=1
-    ).records
-    if not found:
-        return None
-    return Target(
-        storage_id=found[0].storage_id, run_id=found[0].run_id, timestamp=found[0].timestamp
-    )

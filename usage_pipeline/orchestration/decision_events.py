@@ -6,15 +6,26 @@ from typing import Any
 
 import dagster as dg
 
+from usage_pipeline.flow import Flow
+from usage_pipeline.orchestration.confirmation_check import confirmation_events
 from usage_pipeline.orchestration.review_metadata import next_step_here
 from usage_pipeline.printable import printable
 from usage_pipeline.register import Register, Upload
 from usage_pipeline.register.states import Action
 
 
-def decision_observation(register: Register, upload: Upload, action: Action) -> dg.AssetObservation:
-    """The last decision of that kind on an upload, and where it stands now."""
-    now = register.find(upload.upload, upload.schema)
+def decision_events(
+    instance: dg.DagsterInstance, flow: Flow, upload: Upload, action: Action
+) -> list[dg.AssetObservation | dg.AssetCheckEvaluation]:
+    """The last decision of that kind on an upload, where it stands now, and whether it waits."""
+    now = flow.register.find(upload.upload, upload.schema)
+    return [
+        _observation(flow.register, now, action),
+        *confirmation_events(instance, flow.schema, now),
+    ]
+
+
+def _observation(register: Register, now: Upload, action: Action) -> dg.AssetObservation:
     shown: dict[str, Any] = {
         "state": dg.MetadataValue.text(now.state),
         "next_step": dg.MetadataValue.text(next_step_here(now)),
@@ -32,8 +43,7 @@ def decision_observation(register: Register, upload: Upload, action: Action) -> 
     return dg.AssetObservation(asset, partition=now.upload, metadata=shown)
 
 
-def tell_decision(
-    instance: dg.DagsterInstance, register: Register, upload: Upload, action: Action
-) -> None:
+def tell_decision(instance: dg.DagsterInstance, flow: Flow, upload: Upload, action: Action) -> None:
     """Tell of a decision that no run carried out."""
-    instance.report_runless_asset_event(decision_observation(register, upload, action))
+    for event in decision_events(instance, flow, upload, action):
+        instance.report_runless_asset_event(event)

@@ -117,7 +117,9 @@ def frame_metadata(upload: Upload, checked: CheckedFile, error_file: Path) -> Me
         "file_name": dg.MetadataValue.text(printable(upload.file_name)),
         "verdict": dg.MetadataValue.text("passed" if verdict.passed else "failed"),
         "state": dg.MetadataValue.text(upload.state),
-        "next_step": dg.MetadataValue.text(_next_step(upload, checked)),
+        "next_step": dg.MetadataValue.text(
+            next_step_here(upload, reading_waits=reading_waits(upload, checked))
+        ),
         **profile_metadata(checked),
     }
     if checked.mapped.match is not None:
@@ -140,11 +142,11 @@ def frame_metadata(upload: Upload, checked: CheckedFile, error_file: Path) -> Me
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _next_step(upload: Upload, checked: CheckedFile) -> str:
+def reading_waits(upload: Upload, checked: CheckedFile) -> bool:
+    """Whether the rows are in, and a newer reading of them waits for a person."""
     verdict = checked.verdict
     newer = upload.state == "ingested" and verdict.schema_version != upload.schema_version
-    waits = newer and verdict.passed and checked.schema.confirm == "manual"
-    return next_step_here(upload, reading_waits=waits)
+    return newer and verdict.passed and checked.schema.confirm == "manual"
 
 
 def ledger_metadata(upload: Upload, followed: Followed, history: Sequence[Entry]) -> Metadata:

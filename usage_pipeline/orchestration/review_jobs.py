@@ -9,7 +9,7 @@ from typing import Any, Literal
 import dagster as dg
 
 from usage_pipeline.flow import Flow
-from usage_pipeline.orchestration.decision_events import decision_observation
+from usage_pipeline.orchestration.decision_events import decision_events
 from usage_pipeline.orchestration.ledger_events import (
     LedgerEvent,
     fail_if,
@@ -119,7 +119,7 @@ def _job(
         refused: dict[str, str] = {}
         if moves_rows:
             yield from settle_and_meter(flow, warehouse, [upload], troubles, refused)
-        yield decision_observation(flow.register, upload, step)
+        yield from decision_events(context.instance, flow, upload, step)
         fail_if(troubles | refused)
         yield dg.Output(None)
 

@@ -19,6 +19,10 @@ from usage_pipeline.orchestration.checks import (
     evaluations,
     unreadable_observation,
 )
+from usage_pipeline.orchestration.confirmation_check import (
+    confirmation_events,
+    confirmation_specs,
+)
 from usage_pipeline.orchestration.ledger_events import fail_if, open_ledger, settle_and_meter
 from usage_pipeline.orchestration.partitions import upload_partitions
 from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
@@ -92,7 +96,10 @@ def upload_assets(schema: EventSchema) -> dg.AssetsDefinition:
                 **shared,
             ),
         ],
-        check_specs=check_specs(schema, mapped, partitions),
+        check_specs=[
+            *check_specs(mapped, partitions),
+            *confirmation_specs(schema, mapped, partitions),
+        ],
         backfill_policy=dg.BackfillPolicy.single_run(),
         can_subset=True,
         pool=POOL,
@@ -170,6 +177,8 @@ def mapped_events(
             raw = asset_key(flow.schema, "raw_upload")
             yield unreadable_observation(flow.schema, raw, upload, checked)
         yield from evaluations(context, flow.schema, asset, upload.upload, checked, error_file)
+        waits = metadata.reading_waits(upload, checked)
+        yield from confirmation_events(context.instance, flow.schema, upload, reading_waits=waits)
         if upload.state == "passed":
             context.log.info("%s: %s", upload.upload, _may_not(upload))
 

@@ -97,6 +97,26 @@ class UploadList(UiPage):
         expect(_listed(self.page, upload.upload)).to_have_count(0)
 
 
+class WaitingList(UploadList):
+    """The uploads that wait for a person: where the check `confirmation` failed."""
+
+    @classmethod
+    def open(cls, page: Page, url: str, schema: str) -> Self:
+        page.goto(f"{url}/assets/{schema}/mapped_events?view=checks&checkDetail=confirmation")
+        page.get_by_role("tab", name="Execution history").wait_for()
+        page.get_by_role("tab", name="Partitions").last.click()
+        page.locator("label").filter(has_text=re.compile(r"^Failed \(")).wait_for()
+        return cls(page, url)
+
+    def show_only(self, status: str) -> None:
+        """Untick every status but one."""
+        boxes = self.page.locator("label").filter(has=self.page.get_by_role("checkbox"))
+        for label in boxes.filter(has_text=re.compile(r"^[A-Z][a-z ]+ \(")).all():
+            wanted = label.inner_text().startswith(status)
+            if label.get_by_role("checkbox").is_checked() != wanted:
+                label.click()
+
+
 class Launchpad(UiPage):
     """Where a person launches a review job on an upload."""
 
@@ -116,13 +136,11 @@ class Launchpad(UiPage):
 
     def write(self, by: str, note: str) -> None:
         """Fill in who confirms, and a note, in the editor."""
-        self.page.locator(".CodeMirror-line", has_text="note").click()
-        keyboard = self.page.keyboard
-        keyboard.press("Home")
-        keyboard.press("Shift+End")
-        keyboard.insert_text(f"by: {by}")
-        keyboard.press("Enter")
-        keyboard.insert_text(f"note: {note}")
+        for name, words in (("by", by), ("note", note)):
+            self.page.locator(".CodeMirror-line", has_text=f"{name}:").click()
+            self.page.keyboard.press("Home")
+            self.page.keyboard.press("Shift+End")
+            self.page.keyboard.insert_text(f"{name}: {words}")
         expect(self._button).to_be_enabled()
 
     def launch(self) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from usage_pipeline.orchestration.review_metadata import next_step_here
 from usage_pipeline.register import Upload
-from usage_pipeline.register.states import next_step
 from usage_pipeline.validation.codes import CODES
 from usage_pipeline_tests.e2e.conftest import Camera
 from usage_pipeline_tests.e2e.dev import Dev
-from usage_pipeline_tests.e2e.pages import AssetPage, Launchpad, ReviewPage, UploadList
+from usage_pipeline_tests.e2e.pages import AssetPage, Launchpad, ReviewPage, UploadList, WaitingList
 from usage_pipeline_tests.watched_folder.daemon import drop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -60,7 +60,8 @@ def test_a_wrong_cell_is_shown_with_its_line_and_advice(
     review = ReviewPage.open(page, dropped.url, upload, "values")
     [sample] = review.table("samples")
     assert (sample["line"], sample["column"], sample["code"]) == ("3", "API Calls", "type-error")
-    assert "many" in sample["value"]
+    assert sample["value"] == "many"
+    assert sample["record"] == "w2,acme,2024-10-01T09:00:00Z,►many◄,late"
     [advice] = review.table("by_code")
     assert advice["count"] == "1"
     assert advice["what to do"] == CODES["type-error"].advice
@@ -113,12 +114,12 @@ def nothing_came_alive(page: Page) -> None:
     assert "taken" not in page.title()
 
 
-def test_an_upload_that_waits_is_listed_as_missing_in_the_ingestion_table(
+def test_an_upload_that_waits_is_listed_where_the_check_confirmation_failed(
     dropped: Dev, page: Page
 ) -> None:
     upload = upload_of(dropped, "waiting.csv")
-    listing = UploadList.open(page, dropped.url, "seats")
-    listing.show_only("Missing")
+    listing = WaitingList.open(page, dropped.url, "seats")
+    listing.show_only("Failed")
     listing.has(upload)
 
 
@@ -126,7 +127,7 @@ def test_an_upload_that_waits_says_how_to_confirm_it(dropped: Dev, page: Page) -
     upload = upload_of(dropped, "waiting.csv")
     asset = AssetPage.open(page, dropped.url, "seats/mapped_events", upload.upload)
     assert asset.text("verdict") == "passed"
-    assert asset.text("next_step") == next_step("passed", "seats", upload.upload)
+    assert asset.text("next_step") == next_step_here(upload)
     assert "seats_confirm_upload" in asset.text("next_step")
 
 
@@ -147,6 +148,10 @@ def test_a_confirmation_in_the_launchpad_lets_the_rows_in_and_the_metrics_appear
     listing.has_not(upload)
     listing.show_only("Materialized")
     listing.has(upload)
+    waiting = WaitingList.open(page, dropped.url, "seats")
+    waiting.show_only("Failed")
+    waiting.has(upload_of(dropped, "waiting.csv"))
+    waiting.has_not(upload)
     metric = AssetPage.open(page, dropped.url, "seats/seats_per_day", "2024-10-01")
     assert metric.text("total") == "42"
     assert dropped.work.register.find(upload.upload).state == "ingested"

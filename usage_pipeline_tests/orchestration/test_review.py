@@ -8,13 +8,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from usage_pipeline.orchestration.build import schema_definitions, shared_definitions
 from usage_pipeline.orchestration.instance import open_instance
-from usage_pipeline.orchestration.review_jobs import Step, review_job_name, review_op_name
+from usage_pipeline.orchestration.review_jobs import Step
 from usage_pipeline.orchestration.run_problems import why_it_failed
-from usage_pipeline.schema import load_schemas
 from usage_pipeline_tests.cli.undoing import calls_of, change_yaml, row
-from usage_pipeline_tests.orchestration.pressing import MAPPED, RAW
+from usage_pipeline_tests.orchestration.pressing import MAPPED, RAW, launch
 from usage_pipeline_tests.workplace import HEADER, Workplace
 
 PLAIN = (dg.TextMetadataValue, dg.TableMetadataValue, dg.PathMetadataValue)
@@ -31,20 +29,6 @@ def handed_in(work: Workplace, name: str, *rows: str, header: str = HEADER) -> s
     text = "\n".join([header, *rows]) + "\n"
     [found] = work.ingest(work.file(name, text))
     return str(found["upload"])
-
-
-def launch(
-    instance: dg.DagsterInstance, step: Step, upload: str, **words: str
-) -> dg.ExecuteInProcessResult:
-    """What a person does in the Launchpad of a job."""
-    schema = load_schemas()["api_usage"]
-    definitions = dg.Definitions.merge(schema_definitions(schema), shared_definitions())
-    return definitions.resolve_job_def(review_job_name(schema, step)).execute_in_process(
-        instance=instance,
-        partition_key=upload,
-        run_config={"ops": {review_op_name(schema, step): {"config": words}}},
-        raise_on_error=False,
-    )
 
 
 def page(

@@ -72,7 +72,7 @@ class TestTheVerdictIsTheGate:
 def test_check_specs_carry_the_partitions_on_which_their_results_hang(work: Workplace) -> None:
     schema = work.flow().schema
     partitions = upload_partitions(schema)
-    specs = check_specs(schema, MAPPED, partitions)
+    specs = check_specs(MAPPED, partitions)
     assert [spec.name for spec in specs] == list(CHECKS)
     assert all(spec.partitions_def == partitions for spec in specs)
 
