@@ -30,7 +30,8 @@ from usage_pipeline.cli.located import print_located
 from usage_pipeline.cli.output import TABLE_ROWS, Format, page, show
 from usage_pipeline.cli.problems import MACHINE, REFUSED, WrongUse
 from usage_pipeline.cli.progress import shown
-from usage_pipeline.register import Upload
+from usage_pipeline.flow import Flow
+from usage_pipeline.register import Upload, require
 from usage_pipeline.register.states import STATES, State
 from usage_pipeline.validation.findings import read_error_file
 
@@ -104,7 +105,7 @@ def errors(
     if output is not None:
         with shown("Writing…"):
             count = write_bad_lines(flow, found, verdict, findings, output)
-        remark(f"{count} bad lines written to {output}")
+        remark(f"{count} bad {'line' if count == 1 else 'lines'} written to {output}")
         return
     listed = findings
     if form is Format.table and findings:
@@ -128,21 +129,12 @@ def confirm(
     form: FormatOption = Format.table,
 ) -> None:
     """Let an upload in that passed its checks and waits for a person."""
-    from usage_pipeline.orchestration.instance import open_instance
-    from usage_pipeline.orchestration.local_runs import run_confirm
-
     said(by, "--by")
     found = register().find(upload, schema)
     flow = flow_of(found)
     flow.may_confirm(found, by)
     flow.open_ledger()
-    with open_instance(flow.folder) as instance, shown("Ingesting…"):
-        report = run_confirm(instance, flow.folder, flow.schema, upload, by, note)
-    _show_state(upload, found.schema, form)
-    for problem in report.problems:
-        remark(problem, style="red")
-        last = flow.register.history(found)[-1].action
-        raise typer.Exit(REFUSED if last == "conflict" else MACHINE)
+    _decide(flow, "confirm", found, {"by": by, "note": note}, form)
 
 
 def refuse(
@@ -153,7 +145,7 @@ def refuse(
     form: FormatOption = Format.table,
 ) -> None:
     """Keep an upload out that passed its checks; nothing of it is lost."""
-    _show_state(upload, _decide(upload, schema, "refuse", by, reason).schema, form)
+    _keep_or_take_up("refuse", upload, schema, by, reason, form)
 
 
 def reopen(
@@ -164,7 +156,7 @@ def reopen(
     form: FormatOption = Format.table,
 ) -> None:
     """Take up a refused upload again; it waits for confirmation as before."""
-    _show_state(upload, _decide(upload, schema, "reopen", by, reason).schema, form)
+    _keep_or_take_up("reopen", upload, schema, by, reason, form)
 
 
 def history(
@@ -181,29 +173,40 @@ def history(
     show(rows, columns, form, "")
 
 
-def _decide(
-    upload: str, schema: str | None, step: Literal["refuse", "reopen"], by: str, reason: str
-) -> Upload:
-    """Record a decision that moves no row, and tell the UI of it."""
-    from usage_pipeline.orchestration.decision_events import tell_decision
-    from usage_pipeline.orchestration.instance import open_instance
-
+def _keep_or_take_up(
+    step: Literal["refuse", "reopen"],
+    upload: str,
+    schema: str | None,
+    by: str,
+    reason: str,
+    form: Format,
+) -> None:
     said(by, "--by")
     said(reason, "--reason")
-    flow = flow_of(register().find(upload, schema))
-    decide = flow.refuse if step == "refuse" else flow.reopen
-    decided = decide(upload, by, reason)
-    try:
-        with open_instance(flow.folder) as instance:
-            tell_decision(instance, flow, decided, step)
-    except Exception as error:
-        remark(f"It is decided; the UI could not be told of it: {error}", style="yellow")
-    return decided
+    found = register().find(upload, schema)
+    require(found, step)
+    _decide(flow_of(found), step, found, {"by": by, "reason": reason}, form)
 
 
-def _show_state(upload: str, schema: str, form: Format) -> None:
-    now = register().find(upload, schema)
+def _decide(
+    flow: Flow,
+    step: Literal["confirm", "refuse", "reopen"],
+    upload: Upload,
+    words: dict[str, str],
+    form: Format,
+) -> None:
+    """Have the job of the UI decide, so that its pages know of it, and show what came of it."""
+    from usage_pipeline.orchestration.instance import open_instance
+    from usage_pipeline.orchestration.local_runs import run_decision
+
+    with open_instance(flow.folder) as instance, shown("Working…"):
+        report = run_decision(instance, flow.folder, flow.schema, step, upload.upload, words)
+    now = flow.register.find(upload.upload, upload.schema)
     show([upload_row(now, INGEST_COLUMNS)], INGEST_COLUMNS, form, "")
+    for problem in report.problems:
+        remark(problem, style="red")
+        last = flow.register.history(now)[-1].action
+        raise typer.Exit(REFUSED if last == "conflict" else MACHINE)
 
 
 def _state(word: str) -> State:

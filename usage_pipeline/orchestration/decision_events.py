@@ -41,9 +41,3 @@ def _observation(register: Register, now: Upload, action: Action) -> dg.AssetObs
         }
     asset = dg.AssetKey([now.schema, "mapped_events"])
     return dg.AssetObservation(asset, partition=now.upload, metadata=shown)
-
-
-def tell_decision(instance: dg.DagsterInstance, flow: Flow, upload: Upload, action: Action) -> None:
-    """Tell of a decision that no run carried out."""
-    for event in decision_events(instance, flow, upload, action):
-        instance.report_runless_asset_event(event)

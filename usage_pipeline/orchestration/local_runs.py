@@ -24,7 +24,7 @@ from usage_pipeline.orchestration.jobs import ingest_job_name, refresh_job_name
 from usage_pipeline.orchestration.live_runs import hold, let_go
 from usage_pipeline.orchestration.map_job import map_job_name, map_op_name
 from usage_pipeline.orchestration.partitions import upload_partitions
-from usage_pipeline.orchestration.review_jobs import review_job_name, review_op_name
+from usage_pipeline.orchestration.review_jobs import Step, review_job_name, review_op_name
 from usage_pipeline.orchestration.run_problems import in_words
 from usage_pipeline.schema import EventSchema
 
@@ -49,21 +49,19 @@ def run_ingest(
     ]
 
 
-def run_confirm(
+def run_decision(
     instance: dg.DagsterInstance,
     folder: DataFolder,
     schema: EventSchema,
+    step: Step,
     upload: str,
-    by: str,
-    note: str,
+    words: Mapping[str, str],
 ) -> RunReport:
-    """Confirm an upload by the job that the UI launches on its partition."""
-    op = review_op_name(schema, "confirm")
-    config = {"ops": {op: {"config": {"by": by, "note": note}}}}
-    job = review_job_name(schema, "confirm")
+    """Decide on an upload by the job that the UI launches on its partition; see `review_jobs`."""
+    config = {"ops": {review_op_name(schema, step): {"config": dict(words)}}}
     # Dagster's home can be lost; the register knows the upload all the same.
     add_partitions(instance, upload_partitions(schema), [upload])
-    return _execute(instance, folder, schema, job, [upload], config)
+    return _execute(instance, folder, schema, review_job_name(schema, step), [upload], config)
 
 
 def run_map(

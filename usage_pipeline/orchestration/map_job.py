@@ -25,7 +25,7 @@ class ByPerson(dg.Config):
     said before does not count any more.
     """
 
-    by: str
+    by: str = ""
     mapping: dict[str, str] = Field(default_factory=dict)
     remember: bool = False
     clear: bool = False

@@ -36,7 +36,7 @@ class Upload:
     place: int | None = None
     decision: int | None = None
     followed: int | None = None
-    chosen: dict[str, str] | None = None
+    chosen: dict[str, str] | None = field(default=None, hash=False)
     fix_of: str | None = None
 
 

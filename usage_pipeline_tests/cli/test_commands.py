@@ -91,6 +91,7 @@ def test_uploads_lists_counts_and_null_while_unknown(work: Workplace, upload: st
         "duplicates",
         "superseded",
         "received_at",
+        "fix_of",
     ]
     assert (first["upload"], first["lines"], first["ingested"]) == (upload, 3, 3)
     assert (second["state"], second["lines"], second["ingested"]) == ("failed", None, None)
@@ -218,7 +219,7 @@ def test_errors_writes_just_the_bad_lines_in_a_form_no_spreadsheet_runs(work: Wo
     target = work.files / "fix.csv"
     assert work.run("errors", row["upload"], "--output", target).exit_code == 0
     lines = list(csv.reader(io.StringIO(target.read_text())))
-    assert [line[0] for line in lines] == ["_line", "3", "4"]
+    assert [line[0] for line in lines] == [f"_line in {row['upload']}", "3", "4"]
     assert lines[1][3:7] == ['\'=HYPERLINK("x")', "", "2024-10-01T10:00:00Z", "-5"]
     assert lines[1][1] == "required-value constraint-error"
     assert lines[2][3:] == ["e4", "acme"]

@@ -190,3 +190,13 @@ def test_bad_cells_are_coloured_and_no_others(quarantining: Workplace) -> None:
     coloured = [cell.value for cell in rows[1] if cell.fill.fill_type == "solid"]
     assert coloured == [-7777777, "mars"]
     assert all(cell.fill.fill_type is None for cell in rows[0])
+
+
+def test_a_mapped_file_that_fails_is_told_like_any_other(quarantining: Workplace) -> None:
+    upload = dropped(quarantining, GOOD, BAD, header=HEADER.replace("Account", "Acct No"))
+    quarantining.run("map", upload, "--set", "customer_id=Acct No")
+    outcome = quarantining.run(
+        "ingest", bad_lines(quarantining, upload), "--schema", "api_usage", "--format", "json"
+    )
+    assert outcome.exit_code == 1, outcome.err
+    assert outcome.json[0]["state"] == "failed"

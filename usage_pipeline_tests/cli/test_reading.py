@@ -70,7 +70,8 @@ def test_the_bad_lines_of_bad_lines_are_written_like_those_of_any_file(work: Wor
         [upload] = work.ingest(source, schema="calls")
         work.run("errors", upload["upload"], "--output", work.files / name)
     header, *rows = (work.files / "c.csv").read_text().splitlines()
-    assert header == "_line,_code,_message,customer_id,timestamp,calls,path"
+    expected = f"_line in {upload['upload']},_code,_message,customer_id,timestamp,calls,path"
+    assert header == expected
     assert [row.split(",")[:2] for row in rows] == [["2", "type-error"], ["3", "type-error"]]
 
 

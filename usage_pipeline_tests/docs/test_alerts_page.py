@@ -145,4 +145,4 @@ def test_dagsters_sensor_for_failed_and_waiting_uploads(
     tick(tick(cursor))
     assert len(sent) == 2
     assert sent[0].startswith(f"{failed}\nfailed values: ")
-    assert sent[1].startswith(f"{waits}\nit waits for confirmation: ")
+    assert sent[1].startswith(f"{waits}\nIt waits for confirmation. ")
