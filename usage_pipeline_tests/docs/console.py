@@ -85,6 +85,6 @@ def _run(command: str) -> tuple[str, int]:
 
 
 def _as_shown(screen: str) -> str:
-    """Output without what the page leaves out: spaces at the ends of lines, and when it was."""
-    lines = "".join(f"{line.rstrip()}\n" for line in screen.splitlines())
-    return _WHEN.sub("TIME", lines)
+    """Output without what the page leaves out: space at the ends, and when it was."""
+    lines = "\n".join(line.rstrip() for line in screen.splitlines())
+    return _WHEN.sub("TIME", lines.rstrip("\n"))
