@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from usage_pipeline.flow import Flow
 from usage_pipeline.orchestration.partitioned_checks import (
     latest_materialization,
     partitioned_check,
@@ -29,16 +30,13 @@ def confirmation_specs(
 
 
 def confirmation_events(
-    instance: dg.DagsterInstance,
-    schema: EventSchema,
-    upload: Upload,
-    *,
-    reading_waits: bool = False,
+    instance: dg.DagsterInstance, flow: Flow, upload: Upload
 ) -> list[dg.AssetCheckEvaluation]:
     """Whether an upload waits as it stands now; nothing where the schema asks no person."""
-    if schema.confirm == "automatic":
+    if flow.schema.confirm == "automatic":
         return []
-    asset = dg.AssetKey([schema.name, "mapped_events"])
+    asset = dg.AssetKey([upload.schema, "mapped_events"])
+    reading_waits = _reading_waits(flow, upload)
     return [
         dg.AssetCheckEvaluation(
             asset_key=asset,
@@ -50,3 +48,11 @@ def confirmation_events(
             description=next_step_here(upload, reading_waits=reading_waits),
         )
     ]
+
+
+def _reading_waits(flow: Flow, upload: Upload) -> bool:
+    """Whether the rows are in, and a newer reading of them has passed since."""
+    if upload.state != "ingested":
+        return False
+    last = flow.register.last_verdict(upload)
+    return last is not None and last.passed and last.schema_version != upload.schema_version

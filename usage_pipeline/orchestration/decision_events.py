@@ -21,7 +21,7 @@ def decision_events(
     now = flow.register.find(upload.upload, upload.schema)
     return [
         _observation(flow.register, now, action),
-        *confirmation_events(instance, flow.schema, now),
+        *confirmation_events(instance, flow, now),
     ]
 
 

@@ -95,7 +95,7 @@ def refresh_job(schema: EventSchema) -> dg.JobDefinition:
         flow = warehouse.told_flow(schema, context.log)
         open_ledger(flow)
         troubles: dict[str, str] = {}
-        yield from settle_and_meter(flow, warehouse, [], troubles, refused={})
+        yield from settle_and_meter(context.instance, flow, warehouse, [], troubles, refused={})
         fail_if(troubles)
         yield dg.Output(None)
 

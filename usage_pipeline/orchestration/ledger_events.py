@@ -11,6 +11,7 @@ from usage_pipeline.ledger import ConflictRefused, Followed, LedgerLost, LedgerS
 from usage_pipeline.metering import ComputedWindow, MetricOverflow
 from usage_pipeline.orchestration import metadata
 from usage_pipeline.orchestration.checks import conflict_evaluation
+from usage_pipeline.orchestration.confirmation_check import confirmation_events
 from usage_pipeline.orchestration.partitions import window_key, window_partitions
 from usage_pipeline.orchestration.resources import UsageWarehouse
 from usage_pipeline.register import Upload
@@ -28,6 +29,7 @@ def open_ledger(flow: Flow) -> None:
 
 
 def settle_and_meter(
+    instance: dg.DagsterInstance,
     flow: Flow,
     warehouse: UsageWarehouse,
     uploads: list[Upload],
@@ -46,6 +48,7 @@ def settle_and_meter(
                 told = flow.register.history(upload) if upload.state == "voided" else []
                 shown = metadata.ledger_metadata(upload, outcome, told)
                 yield dg.AssetMaterialization(table, partition=upload.upload, metadata=shown)
+                yield from confirmation_events(instance, flow, upload)
             elif isinstance(outcome, ConflictRefused):
                 refused[upload.upload] = str(outcome)
                 if upload.state == "failed":

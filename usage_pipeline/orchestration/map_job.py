@@ -68,7 +68,9 @@ def map_job(schema: EventSchema) -> dg.JobDefinition:
         yield from mapped_events(context, flow, [upload], asset, troubles)
         upload = flow.register.find(upload.upload, schema.name)
         if upload.decision is not None:
-            yield from settle_and_meter(flow, warehouse, [upload], troubles, refused)
+            yield from settle_and_meter(
+                context.instance, flow, warehouse, [upload], troubles, refused
+            )
         fail_if(troubles | refused)
         yield dg.Output(None)
 

@@ -118,7 +118,9 @@ def _job(
         troubles: dict[str, str] = {}
         refused: dict[str, str] = {}
         if moves_rows:
-            yield from settle_and_meter(flow, warehouse, [upload], troubles, refused)
+            yield from settle_and_meter(
+                context.instance, flow, warehouse, [upload], troubles, refused
+            )
         yield from decision_events(context.instance, flow, upload, step)
         fail_if(troubles | refused)
         yield dg.Output(None)

@@ -122,7 +122,9 @@ def upload_assets(schema: EventSchema) -> dg.AssetsDefinition:
             if mapped not in chosen:
                 troubles |= {one.upload: advice for one in uploads if (advice := _may_not(one))}
             refused: dict[str, str] = {}
-            yield from settle_and_meter(flow, warehouse, uploads, troubles, refused)
+            yield from settle_and_meter(
+                context.instance, flow, warehouse, uploads, troubles, refused
+            )
             for key, why in refused.items():
                 context.log.error("%s: %s", key, why)
         for check in chosen_checks:
@@ -177,8 +179,7 @@ def mapped_events(
             raw = asset_key(flow.schema, "raw_upload")
             yield unreadable_observation(flow.schema, raw, upload, checked)
         yield from evaluations(context, flow.schema, asset, upload.upload, checked, error_file)
-        waits = metadata.reading_waits(upload, checked)
-        yield from confirmation_events(context.instance, flow.schema, upload, reading_waits=waits)
+        yield from confirmation_events(context.instance, flow, upload)
         if upload.state == "passed":
             context.log.info("%s: %s", upload.upload, _may_not(upload))
 
