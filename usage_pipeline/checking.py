@@ -28,6 +28,10 @@ from usage_pipeline.warehouse import scratch_connection
 from usage_pipeline.warehouse.connection import Connection
 
 
+class DecidedAlready(Exception):
+    """An upload's reading is decided on, and reading it again could give another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checking:
     """One schema's checks, on uploads and on files anywhere.
@@ -90,7 +94,8 @@ class Checking:
     ) -> CheckedFile:
         original = archive.original(upload.schema, upload.upload)
         known = provenance_of(original, self.schema, register, upload)
-        if (dict(known.chosen), known.fix_of) != (upload.chosen or {}, upload.fix_of):
+        self._leave_what_is_decided(upload, known, archive, register)
+        if known.is_news_of(upload):
             upload = register.mappings.take_over(
                 upload, known.chosen, known.fix_of, known.by, known.why
             )
@@ -101,6 +106,21 @@ class Checking:
             target = archive.errors(upload.schema, upload.upload, version)
             write_error_file(judged.findings, self.schema, target)
         return judged
+
+    def _leave_what_is_decided(
+        self, upload: Upload, known: Provenance, archive: Archive, register: Register
+    ) -> None:
+        """The list of customers is of today: what it let in once must not be judged by it again."""
+        if self.schema.customers is None or upload.decision is None:
+            return
+        version = schema_version(self.schema, known.chosen)
+        verdict = register.verdict(upload, version)
+        frame = archive.mapped(self.schema.name, upload.upload, version)
+        if verdict is not None and verdict.passed and frame.exists():
+            raise DecidedAlready(
+                f"{upload.upload} is decided on as it was read; the list of customers may have "
+                "changed since, so it is not read again."
+            )
 
     def map_again(
         self, upload: Upload, archive: Archive, register: Register, connection: Connection

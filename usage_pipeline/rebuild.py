@@ -18,6 +18,7 @@ from usage_pipeline.ledger.rebuild import (
 from usage_pipeline.ledger.tables import fields_of, has_ledger, shape_changes, transaction
 from usage_pipeline.ledger.verify import many, proof
 from usage_pipeline.metering.refresh import slots_with_events, touched_windows, wrong_values
+from usage_pipeline.provenance import chosen_in_force
 from usage_pipeline.reading import Advance
 from usage_pipeline.warehouse import scratch_connection
 from usage_pipeline.warehouse.connection import Connection
@@ -138,7 +139,9 @@ def _map_again(flow: Flow, placed: list[Placed]) -> dict[str, Placed]:
     fresh, wrong = {}, []
     with scratch_connection(flow.folder) as connection:
         for one in placed:
-            upload = flow.register.find(one.upload, flow.schema.name)
+            found = flow.register.find(one.upload, flow.schema.name)
+            # A mapping that was set since, and not let in, is not for a rebuild to let in.
+            upload = replace(found, chosen=chosen_in_force(flow.register, found))
             checked = flow.map_again(upload, connection)
             flow.register.judge(upload, checked.verdict)
             if checked.verdict.passed:

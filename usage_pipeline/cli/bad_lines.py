@@ -42,6 +42,12 @@ def write_bad_lines(
         raise WrongUse(f"There is no folder {output.parent}")
     if output.is_dir():
         raise WrongUse(f"{output} is a folder; name a file")
+    if upload.state == "ingested" and verdict.schema_version != upload.schema_version:
+        raise WrongState(
+            f"The last check of {upload.upload} was of another reading than the one whose rows are "
+            "in, so its bad lines are not those that are missing. Have that reading let in, or "
+            "change the YAML or the mapping back and check again, first."
+        )
     bad = _bad_lines(flow, upload, verdict)
     match = match_as_judged(flow, upload, verdict)
     if match is None:

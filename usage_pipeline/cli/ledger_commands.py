@@ -183,6 +183,12 @@ def _take_back(
     for one in now:
         if one.state != wanted:
             remark(f"{one.upload} is still {one.state}: {store.history(one)[-1].note}", "red")
+    if action == "void":
+        for fix in store.uploads(states=["ingested"]):
+            if fix.fix_of in names:
+                remark(
+                    f"{fix.upload} corrects bad lines of {fix.fix_of}, and still counts.", "yellow"
+                )
     if any(one.state != wanted for one in now):
         raise typer.Exit(REFUSED)
 

@@ -71,14 +71,16 @@ def map_upload(
     show([upload_row(now, INGEST_COLUMNS)], INGEST_COLUMNS, form, "")
     for problem in report.problems:
         remark(problem, style="red")
-    if now.state != "ingested":
-        remark(f"{now.file_name}: {next_step(now.state, now.schema, now.upload)}.")
-    verdict = flow.register.last_verdict(now)
-    if verdict is not None and not verdict.passed:
-        raise typer.Exit(REFUSED)
+    waits = flow.reading_waits(now)
+    if now.state != "ingested" or waits:
+        step = next_step(now.state, now.schema, now.upload, reading_waits=waits)
+        remark(f"{now.file_name}: {step}.")
     if report.problems:
         last = flow.register.history(now)[-1].action
         raise typer.Exit(REFUSED if last == "conflict" else MACHINE)
+    verdict = flow.register.last_verdict(now)
+    if verdict is not None and not verdict.passed:
+        raise typer.Exit(REFUSED)
 
 
 def mappings(schema: SchemaOption = None, form: FormatOption = Format.table) -> None:

@@ -36,10 +36,11 @@ def added_columns(labels: Sequence[str]) -> set[int]:
     """The places of the columns that are not the file's own; none in a file that is no fix."""
     if origin_of(labels) is None:
         return set()
-    return {
-        index
-        for index, label in enumerate(labels)
-        if _LINE_LABEL.fullmatch(label) or label.strip() in (_CODE, _MESSAGE)
+    # The first of each: a file may have a column `_code` of its own.
+    stripped = [label.strip() for label in labels]
+    words = {stripped.index(name) for name in (_CODE, _MESSAGE) if name in stripped}
+    return words | {
+        index for index, label in enumerate(labels) if _LINE_LABEL.fullmatch(label) is not None
     }
 
 

@@ -36,7 +36,7 @@ def confirmation_events(
     if flow.schema.confirm == "automatic":
         return []
     asset = dg.AssetKey([upload.schema, "mapped_events"])
-    reading_waits = _reading_waits(flow, upload)
+    reading_waits = flow.reading_waits(upload)
     return [
         dg.AssetCheckEvaluation(
             asset_key=asset,
@@ -48,11 +48,3 @@ def confirmation_events(
             description=next_step_here(upload, reading_waits=reading_waits),
         )
     ]
-
-
-def _reading_waits(flow: Flow, upload: Upload) -> bool:
-    """Whether the rows are in, and a newer reading of them has passed since."""
-    if upload.state != "ingested":
-        return False
-    last = flow.register.last_verdict(upload)
-    return last is not None and last.passed and last.schema_version != upload.schema_version

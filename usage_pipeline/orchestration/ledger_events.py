@@ -51,6 +51,7 @@ def settle_and_meter(
                 yield from confirmation_events(instance, flow, upload)
             elif isinstance(outcome, ConflictRefused):
                 refused[upload.upload] = str(outcome)
+                yield from confirmation_events(instance, flow, upload)
                 if upload.state == "failed":
                     yield conflict_evaluation(flow, upload)
             else:

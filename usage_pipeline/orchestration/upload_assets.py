@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from usage_pipeline.checking import DecidedAlready
 from usage_pipeline.flow import Flow
 from usage_pipeline.mapping.customers import CustomersUnusable
 from usage_pipeline.orchestration import metadata
@@ -163,11 +164,14 @@ def mapped_events(
                 # No attempt: nothing is wrong with the upload, which waits until the list is there.
                 flow.register.asks.hold_off(upload.schema, [upload.upload], WITHOUT_CUSTOMERS)
             continue
+        if isinstance(checked, DecidedAlready):
+            context.log.info("%s", checked)
+            continue
         if not isinstance(checked, CheckedFile):
             context.log.error("%s could not be checked", upload.upload, exc_info=checked)
             troubles[upload.upload] = f"could not be checked: {plain(checked)}"
             continue
-        version = flow.version_of(upload)
+        version = checked.verdict.schema_version
         error_file = flow.archive.errors(upload.schema, upload.upload, version)
         shown = metadata.frame_metadata(upload, checked, error_file)
         if checked.mapped.frame is not None:

@@ -72,7 +72,7 @@ class Mappings:
             # Whoever says it has it checked; nobody else takes it up meanwhile.
             begin_anew(transaction, (before.schema, before.upload), IN_HAND)
             state = "ingested" if before.state == "ingested" else STEPS["map"][1]
-            change(transaction, before, state=state, chosen=dict(chosen) or None)
+            change(transaction, before, state=state, chosen=dict(chosen))
             record(transaction, before, "map", by, note, details=details)
             return find_upload(transaction, upload.upload, upload.schema)
 
@@ -87,10 +87,18 @@ class Mappings:
         """
         with self._engine.begin() as transaction:
             before = find_upload(transaction, upload.upload, upload.schema)
-            change(transaction, before, chosen=dict(chosen) or None, fix_of=fix_of)
-            details = {"mapping": dict(chosen), **({"fix_of": fix_of} if fix_of else {})}
-            mapped = bool(chosen or before.chosen)
-            record(transaction, before, "map" if mapped else "fix", by, note, details=details)
+            # What a person says of this very upload stays, also where it was said just now.
+            maps = before.chosen is None and before.place is None and bool(chosen)
+            change(
+                transaction,
+                before,
+                chosen=dict(chosen) if maps else before.chosen,
+                fix_of=fix_of,
+            )
+            details: dict[str, Any] = {"mapping": dict(chosen)} if maps else {}
+            if fix_of is not None:
+                details["fix_of"] = fix_of
+            record(transaction, before, "map" if maps else "fix", by, note, details=details)
             return find_upload(transaction, upload.upload, upload.schema)
 
     def remembered(self, schema: str | None = None) -> list[RememberedMapping]:

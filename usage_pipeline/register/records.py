@@ -15,7 +15,8 @@ ReceiptOutcome = Literal["new", "again", "repeat", "answered"]
 class Upload:
     """One file received for one schema. Counts are None while unknown.
 
-    chosen: {field: header} where a person said it, None where the schema alone decides.
+    chosen: {field: header} where a person said it: nothing in it where a person wants the schema
+    alone to decide, None where nobody said anything.
     fix_of: the upload whose bad lines the file holds, corrected.
     """
 

@@ -23,6 +23,7 @@ Action = Literal[
     "conflict",
     "recheck",
     "map",
+    "fix",
 ]
 
 #: What a person or the schema says of the rows in the ledger; the ledger follows.

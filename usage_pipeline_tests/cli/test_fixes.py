@@ -142,8 +142,51 @@ class TestJoining:
         assert found == {"e1": "acme", "e2": "acme", "e3": "=1"}
         assert quarantining.run("verify", "--rebuild").exit_code == 0
 
+    def test_a_fix_of_a_fix_has_what_the_first_name_says(self, quarantining: Workplace) -> None:
+        yaml = (quarantining.defs / "api_usage" / "defs.yaml").read_text()
+        field = "    origin: {type: string, from_file_name: '^([a-z]+)[.]csv$'}\n  event_key"
+        quarantining.describe("api_usage", yaml.replace("  event_key", field))
+        upload = dropped(quarantining, GOOD, BAD, BAD.replace("e2", "e3"))
+        file = bad_lines(quarantining, upload, "fix-1.csv")
+        file.write_text(file.read_text().replace(",-7777777,", ",7,", 1))
+        [first] = quarantining.ingest(file)
+        quarantining.ingest(corrected(bad_lines(quarantining, first["upload"], "fix-2.csv")))
+        assert [one["origin"] for one in events(quarantining)] == 3 * ["october"]
+
+    def test_a_column_code_of_the_files_own_is_read(self, quarantining: Workplace) -> None:
+        yaml = (quarantining.defs / "api_usage" / "defs.yaml").read_text()
+        field = "    mark: {type: string, required: false, from: [_code]}\n  event_key"
+        quarantining.describe("api_usage", yaml.replace("  event_key", field))
+        upload = dropped(quarantining, f"{GOOD},a", f"{BAD},b", header=f"{HEADER},_code")
+        quarantining.ingest(corrected(bad_lines(quarantining, upload)))
+        assert [one["mark"] for one in events(quarantining)] == ["a", "b"]
+
 
 class TestRefusal:
+    def test_where_every_line_counts_no_line_is_corrected_twice(
+        self, quarantining: Workplace
+    ) -> None:
+        yaml = (quarantining.defs / "api_usage" / "defs.yaml").read_text()
+        text = yaml.replace("event_key: [event_id]", "event_key: [upload, line]")
+        quarantining.describe("api_usage", text)
+        upload = dropped(quarantining, GOOD, BAD)
+        fix = corrected(bad_lines(quarantining, upload))
+        other = quarantining.file("again.csv", fix.read_text().replace(",7,", ",8,"))
+        states = [quarantining.ingest(one)[0]["state"] for one in (fix, other, fix)]
+        assert states == ["ingested", "failed", "ingested"]
+        assert len(events(quarantining)) == 2
+
+    def test_bad_lines_of_a_reading_that_is_not_in_are_not_written(
+        self, quarantining: Workplace
+    ) -> None:
+        upload = dropped(quarantining, GOOD, BAD)
+        fix = corrected(bad_lines(quarantining, upload))
+        quarantining.run("map", upload, "--set", "api_call_count=region")
+        outcome = quarantining.run("errors", upload, "--output", quarantining.files / "other.csv")
+        assert outcome.exit_code == 1
+        assert "of another reading" in outcome.err
+        assert quarantining.ingest(fix)[0]["state"] == "failed"
+
     def test_the_whole_file_is_needed_where_no_row_of_it_is_in(self, work: Workplace) -> None:
         upload = dropped(work, GOOD, BAD)
         fix = corrected(bad_lines(work, upload))

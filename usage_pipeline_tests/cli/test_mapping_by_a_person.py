@@ -92,6 +92,29 @@ class TestOneUpload:
         assert event["api_call_count"] == 10
         assert work.run("verify", "--rebuild").exit_code == 0
 
+    def test_a_rebuild_does_not_let_a_mapping_in_that_waits(self, work: Workplace) -> None:
+        as_manual(work)
+        header = ODD.replace("Acct No", "Account")
+        upload = odd_file(work, "a.csv", "e1", header)["upload"]
+        work.run("confirm", upload, "--by", "Ada")
+        outcome = work.run("map", upload, "--set", "customer_id=region")
+        assert "a newer reading of them waits for confirmation" in outcome.err
+        version = work.upload(upload).schema_version
+        assert version is not None
+        work.flow().archive.mapped("api_usage", upload, version).unlink()
+        assert work.run("rebuild", "--schema", "api_usage").exit_code == 0
+        [event] = work.listing("events", "--schema", "api_usage")
+        assert event["customer_id"] == "acme"
+
+    def test_what_the_machine_refuses_is_exit_3(self, work: Workplace) -> None:
+        upload = odd_file(work, "a.csv", "e1")["upload"]
+        file = work.defs / "api_usage" / "defs.yaml"
+        listed = "customers: {file: nowhere.csv}\n  metrics:"
+        file.write_text(file.read_text().replace("metrics:", listed))
+        outcome = work.run("map", upload, "--set", "customer_id=Acct No")
+        assert outcome.exit_code == 3
+        assert "nowhere.csv" in outcome.err
+
     def test_cleared_it_is_mapped_by_the_schema_alone(self, work: Workplace) -> None:
         header = ODD.replace("Acct No", "Account")
         upload = odd_file(work, "a.csv", "e1", header)["upload"]
@@ -214,6 +237,13 @@ class TestRemembered:
         mapped(work, first, "--set", "customer_id=region", "--remember")
         [one] = work.listing("mappings")
         assert one["mapping"] == {"customer_id": "region"}
+
+    @pytest.mark.usefixtures("first")
+    def test_cleared_an_upload_is_not_mapped_by_it(self, work: Workplace) -> None:
+        later = odd_file(work, "b.csv", "e2")["upload"]
+        row = mapped(work, later, "--clear", code=1)
+        assert row["state"] == "ingested"
+        assert work.upload(later).chosen == {}
 
     def test_what_is_not_remembered_cannot_be_forgotten(self, work: Workplace) -> None:
         outcome = work.run("forget", "7")

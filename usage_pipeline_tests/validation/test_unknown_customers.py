@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from usage_pipeline.checking import DecidedAlready
 from usage_pipeline.components.usage_events import SchemaAttributes
 from usage_pipeline.mapping.customers import load_customers
 from usage_pipeline.orchestration.metadata import frame_columns
@@ -248,3 +249,18 @@ def test_an_editor_and_dg_know_the_key() -> None:
     known = SchemaAttributes.model_json_schema()
     assert set(known["$defs"]["CustomerList"]["properties"]) == {"file", "column", "unknown"}
     assert "customers" in known["properties"]
+
+
+def test_what_is_in_is_not_judged_again_by_a_list_that_has_changed(work: Workplace) -> None:
+    describe(work)
+    list_of(work, "acme", "bolt")
+    [row] = work.ingest(usage_of(work, "acme", "bolt"), schema="listed")
+    list_of(work, "acme")
+    upload = work.register.find(row["upload"])
+    [(_, seen)] = work.flow("listed").check([upload])
+    assert isinstance(seen, DecidedAlready)
+    for step in ("void", "restore"):
+        work.run(step, row["upload"], "--by", "Ada", "--reason", "to see")
+    assert work.upload(row["upload"]).ingested == 2
+    outcome = work.run("verify", "--rebuild")
+    assert outcome.exit_code == 0, outcome.out
