@@ -67,7 +67,7 @@ def test_the_bar_ends_at_the_rows_of_the_file(large: Path, monkeypatch: pytest.M
         monkeypatch, "check", large, "--schema", "api_usage", "--format", "json"
     )
     last = [line for line in shown.splitlines() if "october.csv" in line][-1]
-    assert f"100% {ROWS:,} rows, checking" in last
+    assert f"100% {ROWS:,} rows, comparing with what is there" in last
     assert re.search(r"\d:\d\d:\d\d", last)
     assert json.loads(out)[0]["lines"] == ROWS
 
