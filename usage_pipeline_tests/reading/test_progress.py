@@ -76,7 +76,10 @@ def test_reading_begins_at_nothing_and_ends_at_the_whole_file(work: Workplace, p
     assert [one.done for one in reading] == sorted(one.done for one in reading)
     # Per block, not per row.
     assert 4 < len(reading) < 10
-    assert [one.phase for one in told[len(reading) :]] == ["checking"]
+    assert [one.phase for one in told[len(reading) :]] == [
+        "checking",
+        "comparing with what is there",
+    ]
 
 
 def test_whoever_watches_where_a_flow_is_made_watches_it(work: Workplace) -> None:
