@@ -67,7 +67,7 @@ def _news(entries: Sequence[Entry]) -> Iterator[Entry]:
 
 def _said(register: Register, upload: Upload, entry: Entry) -> tuple[str, str] | None:
     """What has become of an upload and what to do; None where no person is called for."""
-    reading_waits = _reading_waits(register, upload)
+    reading_waits = register.reading_waits(upload)
     step = next_step(upload.state, upload.schema, upload.upload, reading_waits=reading_waits)
     step = f"{step[0].upper()}{step[1:]}."
     note = printable(clip(entry.note or "", _LONGEST_REASON))
@@ -87,18 +87,6 @@ def _said(register: Register, upload: Upload, entry: Entry) -> tuple[str, str] |
         case "recheck", "ingested" if reading_waits:
             return "passed its checks by the changed schema, and waits for a person.", step
     return None
-
-
-def _reading_waits(register: Register, upload: Upload) -> bool:
-    """Whether a newer reading of rows that count waits; without a person it would be decided on."""
-    verdict = register.last_verdict(upload)
-    return (
-        upload.state == "ingested"
-        and verdict is not None
-        and verdict.passed
-        and verdict.schema_version != upload.schema_version
-        and upload.decision == upload.followed
-    )
 
 
 def _counts(verdict: Verdict | None) -> Iterator[str]:

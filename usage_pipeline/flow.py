@@ -247,14 +247,6 @@ class Flow:
         row = choice.header_row if remember else None
         return self.register.mappings.choose(upload, choice.chosen, by, note, remember_for=row)
 
-    def reading_waits(self, upload: Upload) -> bool:
-        """Whether rows are in, and a newer reading of them has passed and waits for a person."""
-        if upload.state != "ingested" or upload.decision != upload.followed:
-            return False
-        newer = self.register.verdict(upload, self.version_of(upload))
-        differs = newer is not None and newer.schema_version != upload.schema_version
-        return newer is not None and newer.passed and differs and self.schema.confirm == "manual"
-
     def refuse(self, upload: str, by: str, reason: str) -> Upload:
         """Record that a person keeps an upload out that passed its checks.
 

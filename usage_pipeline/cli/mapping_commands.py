@@ -71,7 +71,7 @@ def map_upload(
     show([upload_row(now, INGEST_COLUMNS)], INGEST_COLUMNS, form, "")
     for problem in report.problems:
         remark(problem, style="red")
-    waits = flow.reading_waits(now)
+    waits = flow.register.reading_waits(now)
     if now.state != "ingested" or waits:
         step = next_step(now.state, now.schema, now.upload, reading_waits=waits)
         remark(f"{now.file_name}: {step}.")

@@ -36,7 +36,7 @@ def confirmation_events(
     if flow.schema.confirm == "automatic":
         return []
     asset = dg.AssetKey([upload.schema, "mapped_events"])
-    reading_waits = flow.reading_waits(upload)
+    reading_waits = flow.register.reading_waits(upload)
     return [
         dg.AssetCheckEvaluation(
             asset_key=asset,

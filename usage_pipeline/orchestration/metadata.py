@@ -108,18 +108,21 @@ def _header(original: Path, schema: EventSchema, chosen: Mapping[str, str] | Non
     }
 
 
-def frame_metadata(upload: Upload, checked: CheckedFile, error_file: Path) -> Metadata:
+def frame_metadata(
+    upload: Upload, checked: CheckedFile, error_file: Path, *, reading_waits: bool
+) -> Metadata:
     """Of `mapped_events`: what file it is, the verdict and what is to be done, the mapping, the
     counts, and what its rows would bring.
+
+    Args:
+        reading_waits: whether this is a newer reading of rows that are in; see the register.
     """
     verdict = checked.verdict
     shown: dict[str, Any] = {
         "file_name": dg.MetadataValue.text(printable(upload.file_name)),
         "verdict": dg.MetadataValue.text("passed" if verdict.passed else "failed"),
         "state": dg.MetadataValue.text(upload.state),
-        "next_step": dg.MetadataValue.text(
-            next_step_here(upload, reading_waits=reading_waits(upload, checked))
-        ),
+        "next_step": dg.MetadataValue.text(next_step_here(upload, reading_waits=reading_waits)),
         **profile_metadata(checked),
     }
     if checked.mapped.match is not None:
@@ -140,13 +143,6 @@ def frame_metadata(upload: Upload, checked: CheckedFile, error_file: Path) -> Me
         "schema_version": dg.MetadataValue.text(verdict.schema_version),
     }
     return {name: value for name, value in shown.items() if value is not None}
-
-
-def reading_waits(upload: Upload, checked: CheckedFile) -> bool:
-    """Whether the rows are in, and a newer reading of them waits for a person."""
-    verdict = checked.verdict
-    newer = upload.state == "ingested" and verdict.schema_version != upload.schema_version
-    return newer and verdict.passed and checked.schema.confirm == "manual"
 
 
 def ledger_metadata(upload: Upload, followed: Followed, history: Sequence[Entry]) -> Metadata:

@@ -173,7 +173,9 @@ def mapped_events(
             continue
         version = checked.verdict.schema_version
         error_file = flow.archive.errors(upload.schema, upload.upload, version)
-        shown = metadata.frame_metadata(upload, checked, error_file)
+        shown = metadata.frame_metadata(
+            upload, checked, error_file, reading_waits=flow.register.reading_waits(upload)
+        )
         if checked.mapped.frame is not None:
             yield dg.AssetMaterialization(asset, partition=upload.upload, metadata=shown)
         else:

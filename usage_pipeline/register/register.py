@@ -247,6 +247,16 @@ class Register:
             row = transaction.execute(query).first()
         return None if row is None else Verdict(**row._mapping)
 
+    def reading_waits(self, upload: Upload) -> bool:
+        """Whether rows are in, and a newer reading of them has passed and waits for a person.
+
+        Where no person is asked it is decided on at once, and so never waits.
+        """
+        if upload.state != "ingested" or upload.decision != upload.followed:
+            return False
+        last = self.last_verdict(upload)
+        return last is not None and last.passed and last.schema_version != upload.schema_version
+
     def history(self, upload: Upload) -> list[Entry]:
         """The life of an upload, oldest first."""
         query = (
