@@ -18,7 +18,7 @@ from usage_pipeline.printable import printable
 from usage_pipeline.reading import UnreadableFile
 from usage_pipeline.schema import CsvOptions, load_schemas
 from usage_pipeline.schema.cross_checks import RESERVED_SCHEMAS
-from usage_pipeline.schema.event_schema import NAME_PATTERN
+from usage_pipeline.schema.parts import NAME_PATTERN
 from usage_pipeline.suggest import Suggestion, suggest
 from usage_pipeline.suggest.fits import FieldFit, SchemaFit
 

@@ -2,14 +2,12 @@
 
 from usage_pipeline.schema.event_schema import (
     EVERY_LINE,
-    Aggregation,
     CsvOptions,
     CustomerList,
     EventSchema,
     FieldSpec,
-    MetricSpec,
-    Window,
 )
+from usage_pipeline.schema.metric_spec import Aggregation, MetricSpec, Rounding, Window
 from usage_pipeline.schema.schema_file import (
     InvalidSchema,
     SchemaProblem,
@@ -28,6 +26,7 @@ __all__ = [
     "FieldSpec",
     "InvalidSchema",
     "MetricSpec",
+    "Rounding",
     "SchemaProblem",
     "Window",
     "known_choices",

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from usage_pipeline.schema.event_schema import (
-    EVERY_LINE,
-    NAME_PATTERN,
-    EventSchema,
-    FieldSpec,
-    MetricSpec,
+from usage_pipeline.schema.event_schema import EVERY_LINE, EventSchema, FieldSpec
+from usage_pipeline.schema.metric_checks import (
+    RESERVED_GROUPS,
+    RESERVED_METRICS,
+    metric_problems,
 )
-
-Problem = tuple[tuple[str | int, ...], str]
+from usage_pipeline.schema.parts import NAME_PATTERN, Problem
+from usage_pipeline.schema.time_zones import zone_problems
 
 #: Columns that the pipeline itself adds to mapped frames, tables and metric rows.
 RESERVED_FIELDS = (
@@ -31,15 +29,6 @@ RESERVED_FIELDS = (
     "unreadable",
     "written",
     "received_at",
-)
-RESERVED_GROUPS = ("metric", "window_start", "window_end", "value", "events", "customer_id")
-RESERVED_METRICS = (
-    "drop_folder",
-    "raw_upload",
-    "mapped_events",
-    "ingestion_table",
-    "displaced",
-    "places",
 )
 RESERVED_SCHEMAS = (
     "usage",
@@ -75,7 +64,7 @@ def cross_check(schema: EventSchema) -> Iterator[Problem]:
     yield from _event_key(schema)
     yield from _kind(schema)
     for name, metric in schema.metrics.items():
-        yield from _metric(("metrics", name), name, metric, schema)
+        yield from metric_problems(("metrics", name), name, metric, schema)
 
 
 def _mandatory_fields(schema: EventSchema) -> Iterator[Problem]:
@@ -186,30 +175,9 @@ def _timestamp(path: tuple[str, ...], field: FieldSpec) -> Iterator[Problem]:
     if field.format not in _NAMED_FORMATS and (problem := strptime_problem(field.format)):
         yield (*path, "format"), problem
     if field.time_zone is not None:
-        yield from _zone((*path, "time_zone"), field.time_zone)
+        yield from zone_problems((*path, "time_zone"), field.time_zone)
         if field.format.startswith("epoch_"):
             yield (*path, "time_zone"), f"{field.format} is a moment already; leave time_zone out"
-
-
-def _zone(path: tuple[str, ...], name: str) -> Iterator[Problem]:
-    try:
-        ZoneInfo(name).utcoffset(datetime.now(UTC))
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        yield path, f"'{name}' is no time zone; write one like UTC, Europe/Berlin, Asia/Kolkata"
-
-
-def _changes_by_whole_hours(time_zone: str, start: date) -> bool:
-    try:
-        zone = ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return True  # told elsewhere
-    months = 12 * (datetime.now(UTC).year + 10 - start.year)
-    begin = datetime(start.year, start.month, 1, tzinfo=UTC)
-    moments = (begin + timedelta(days=30 * month) for month in range(months))
-    within = {
-        (moment.astimezone(zone).utcoffset() or timedelta()).seconds % 3600 for moment in moments
-    }
-    return len(within) <= 1
 
 
 def _event_key(schema: EventSchema) -> Iterator[Problem]:
@@ -240,7 +208,7 @@ def _kind(schema: EventSchema) -> Iterator[Problem]:
     if schema.kind == "summary":
         if schema.window is None:
             yield (), "kind summary needs window: the length of time that one row sums up"
-        yield from _zone(("time_zone",), schema.time_zone)
+        yield from zone_problems(("time_zone",), schema.time_zone)
         for name in schema.usage_fields:
             if name in schema.metrics:
                 yield ("metrics", name), f"kind summary has a metric '{name}' without writing one"
@@ -253,32 +221,3 @@ def _kind(schema: EventSchema) -> Iterator[Problem]:
     for key in ("window", "time_zone"):
         if key in schema.model_fields_set:
             yield (key,), f"{key} is for kind summary; a metric has its own {key}"
-
-
-def _metric(
-    path: tuple[str, ...], name: str, metric: MetricSpec, schema: EventSchema
-) -> Iterator[Problem]:
-    if not _NAME.fullmatch(name) or name in RESERVED_METRICS:
-        yield path, f"'{name}' cannot name a metric: snake_case, and none of {RESERVED_METRICS}"
-    yield from _zone((*path, "time_zone"), metric.time_zone)
-    if metric.window == "hour" and not _changes_by_whole_hours(metric.time_zone, schema.start):
-        message = "the clock changes by less than an hour there, so hours would overlap; use a day"
-        yield (*path, "time_zone"), message
-    numeric = [field for field, spec in schema.fields.items() if spec.numeric]
-    if metric.aggregation == "count":
-        if metric.field is not None:
-            yield (*path, "field"), "count counts events and takes no field"
-    elif metric.field is None:
-        yield path, f"{metric.aggregation} needs field. Allowed: {', '.join(numeric)}"
-    elif metric.field not in numeric:
-        what = "is no field" if metric.field not in schema.fields else "is not numeric"
-        yield (*path, "field"), f"'{metric.field}' {what}. Allowed: {', '.join(numeric)}"
-    groups = [field for field in schema.fields if field not in RESERVED_GROUPS]
-    for index, group in enumerate(metric.group_by):
-        if group not in groups:
-            yield (
-                (*path, "group_by", index),
-                f"'{group}' cannot group this metric. Allowed: {', '.join(groups)}",
-            )
-        elif group in metric.group_by[:index]:
-            yield (*path, "group_by", index), f"'{group}' is there twice"

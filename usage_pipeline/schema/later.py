@@ -11,17 +11,8 @@ LATER_KEYS: dict[str, set[str]] = {
     "field": set(),
     "csv": set(),
     "customers": set(),
-    "metric": {"where", "multiply_by", "divide_by", "round", "p", "sql"},
+    "metric": set(),
+    "round": set(),
 }
 
-LATER_WORDS: dict[str, set[str]] = {
-    "aggregation": {
-        "average",
-        "unique_count",
-        "latest",
-        "percentile",
-        "weighted_sum",
-        "sql",
-    },
-    "window": {"quarter", "year"},
-}
+LATER_WORDS: dict[str, set[str]] = {"window": {"quarter", "year"}}

@@ -24,9 +24,10 @@ from usage_pipeline.schema.event_schema import (
     CustomerList,
     EventSchema,
     FieldSpec,
-    MetricSpec,
 )
 from usage_pipeline.schema.later import LATER_KEYS, LATER_WORDS
+from usage_pipeline.schema.metric_spec import MetricSpec, Rounding
+from usage_pipeline.schema.parts import KeyPath
 
 COMPONENT_TYPE = "usage_pipeline.components.UsageEvents"
 
@@ -34,8 +35,6 @@ _PARTS: dict[str, tuple[str, type[BaseModel]]] = {
     "fields": ("field", FieldSpec),
     "metrics": ("metric", MetricSpec),
 }
-
-KeyPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +217,7 @@ def _unknown_key(path: KeyPath) -> str:
     if key in LATER_KEYS[part]:
         return f"'{key}' is not yet supported. Allowed now: {', '.join(allowed)}"
     near = difflib.get_close_matches(key, allowed, n=1)
-    article = "" if part == "customers" else "a "
+    article = "" if part in ("customers", "round") else "a "
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return f"'{key}' is no key of {article}{part}.{hint} Allowed: {', '.join(allowed)}"
 
@@ -228,6 +227,8 @@ def _part_at(path: KeyPath) -> tuple[str, type[BaseModel]]:
         return "csv", CsvOptions
     if len(path) == 2 and path[0] == "customers":
         return "customers", CustomerList
+    if len(path) == 4 and path[2] == "round":
+        return "round", Rounding
     if len(path) == 3 and path[0] in _PARTS:
         return _PARTS[str(path[0])]
     return "schema", EventSchema

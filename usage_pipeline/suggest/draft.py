@@ -13,7 +13,8 @@ from typing import Any
 
 from usage_pipeline.mapping.numbers import PLAIN_SIGNS
 from usage_pipeline.reading.faults import FAULTS
-from usage_pipeline.schema.cross_checks import EARLIEST_START, RESERVED_GROUPS, RESERVED_METRICS
+from usage_pipeline.schema.cross_checks import EARLIEST_START
+from usage_pipeline.schema.metric_checks import RESERVED_GROUPS, RESERVED_METRICS
 from usage_pipeline.suggest import roles
 from usage_pipeline.suggest.column import Column, Profile, named_like_time
 from usage_pipeline.suggest.draft_fields import (

@@ -8,7 +8,8 @@ from collections.abc import Collection
 
 from usage_pipeline.mapping.headers import normal_label
 from usage_pipeline.mapping.likeness import words_of
-from usage_pipeline.schema.cross_checks import RESERVED_FIELDS, RESERVED_METRICS, RESERVED_SCHEMAS
+from usage_pipeline.schema.cross_checks import RESERVED_FIELDS, RESERVED_SCHEMAS
+from usage_pipeline.schema.metric_checks import RESERVED_METRICS
 
 #: Names of metrics add a few words, and no name may have more than 63 characters.
 _LONGEST_FIELD = 44

@@ -20,13 +20,10 @@ from usage_pipeline.schema import (
     MetricSpec,
     load_schema,
 )
-from usage_pipeline.schema.cross_checks import (
-    RESERVED_FIELDS,
-    RESERVED_GROUPS,
-    RESERVED_METRICS,
-    RESERVED_SCHEMAS,
-)
+from usage_pipeline.schema.cross_checks import RESERVED_FIELDS, RESERVED_SCHEMAS
 from usage_pipeline.schema.later import LATER_KEYS, LATER_WORDS
+from usage_pipeline.schema.metric_checks import RESERVED_GROUPS, RESERVED_METRICS
+from usage_pipeline.schema.metric_spec import Rounding
 from usage_pipeline.validation.codes import CODES, check_of
 
 DOCS = PROJECT / "docs"
@@ -61,6 +58,7 @@ def anchor(heading: str) -> str:
         ("Keys of csv", CsvOptions),
         ("Keys of customers", CustomerList),
         ("Keys of a metric", MetricSpec),
+        ("Keys of round", Rounding),
     ],
 )
 def test_schema_page_has_a_row_for_every_key(heading: str, model: type[BaseModel]) -> None:
