@@ -8,9 +8,16 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from usage_pipeline.metering import TimeWindow, window_of
-from usage_pipeline.schema import EventSchema, MetricSpec
+from usage_pipeline.schema import EventSchema, MetricSpec, Window
 
-_CRON = {"hour": "0 * * * *", "day": "0 0 * * *", "week": "0 0 * * 1", "month": "0 0 1 * *"}
+_CRON: dict[Window, str] = {
+    "hour": "0 * * * *",
+    "day": "0 0 * * *",
+    "week": "0 0 * * 1",
+    "month": "0 0 1 * *",
+    "quarter": "0 0 1 1,4,7,10 *",
+    "year": "0 0 1 1 *",
+}
 
 
 def upload_partitions(schema: EventSchema) -> dg.DynamicPartitionsDefinition:

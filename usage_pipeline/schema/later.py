@@ -15,4 +15,4 @@ LATER_KEYS: dict[str, set[str]] = {
     "round": set(),
 }
 
-LATER_WORDS: dict[str, set[str]] = {"window": {"quarter", "year"}}
+LATER_WORDS: dict[str, set[str]] = {}

@@ -21,7 +21,7 @@ Aggregation = Literal[
     "weighted_sum",
     "sql",
 ]
-Window = Literal["hour", "day", "week", "month"]
+Window = Literal["hour", "day", "week", "month", "quarter", "year"]
 RoundingMode = Literal["half_even", "half_up", "up", "down"]
 
 #: Digits behind the point of every value that is a quotient.
@@ -75,7 +75,7 @@ class MetricSpec(SchemaPart):
         default=None, description="What the aggregate is divided by, above 0"
     )
     round: Rounding | None = Field(default=None, description="How the value is rounded")
-    window: Window = Field(description="hour, day, week (ISO, from Monday) or month")
+    window: Window = Field(description="hour, day, week (ISO, from Monday), month, quarter or year")
     time_zone: StrictStr = Field(default="UTC", description="Zone in which the window begins")
     group_by: list[StrictStr] = Field(default=[], description="Fields that split the value")
     description: StrictStr | None = Field(default=None, description="What is billed with it")
