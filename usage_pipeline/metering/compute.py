@@ -45,6 +45,8 @@ def compute_windows(
     Raises:
         MetricOverflow: a sum has more digits than the engine holds; the old values stay.
     """
+    if not windows:
+        return []
     table = metric_table(schema, metric)
     _load_slots(connection, windows)
     connection.execute("BEGIN TRANSACTION")

@@ -62,7 +62,7 @@ def test_a_good_file_loads(tmp_path: Path) -> None:
         ("[customer_id, timestamp]", "[customer_id, time]", "event_key[1]", "'time' is no field"),
         ("[customer_id, timestamp]", "[customer_id, customer_id]", "event_key[1]", "twice"),
         ("sum, field", "average, field", "metrics.total.aggregation", "not yet supported"),
-        ("window: day", "window: year", "metrics.total.window", "not yet supported"),
+        ("window: day", "window: decade", "metrics.total.window", "'quarter' or 'year'"),
         ("window: day", "window: day, where: x", "metrics.total.where", "not yet supported"),
         ("  csv:", "  on_duplicate: keep_frist\n  csv:", "on_duplicate", "keep_last"),
         ("  csv:", "  customers: {fil: x}\n  csv:", "customers.fil", "Did you mean 'file'?"),
