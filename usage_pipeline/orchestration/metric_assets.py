@@ -56,10 +56,6 @@ def metric_asset(schema: EventSchema, metric: str) -> dg.AssetsDefinition:
         # A ledger that is lost would make every value nothing.
         open_ledger(flow)
         windows = windows_of(partitions, context.partition_keys)
-        if len(windows) < len(context.partition_keys):
-            context.log.info(
-                f"There is no value for a day that the clock of {spec.time_zone} skips."
-            )
         with warehouse.get_connection() as connection:
             prepare_metrics(connection, flow.register, schema)
             try:
