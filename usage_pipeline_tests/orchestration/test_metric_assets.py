@@ -5,16 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-import pytest
 
-from usage_pipeline.metering import windows_between
 from usage_pipeline.orchestration.build import schema_definitions, shared_definitions
 from usage_pipeline.orchestration.instance import open_instance
-from usage_pipeline.orchestration.partitions import window_key, window_partitions, windows_of
-from usage_pipeline.schema import MetricSpec, Window, load_schemas
+from usage_pipeline.orchestration.partitions import window_partitions
+from usage_pipeline.schema import load_schemas
 from usage_pipeline_tests.workplace import Workplace
-
-ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia"]
 
 
 def rows(work: Workplace) -> list[dict[str, object]]:
@@ -47,33 +43,6 @@ def test_a_backfill_over_any_range_is_one_run(work: Workplace) -> None:
         assert result.success
         assert len(instance.get_materialized_partitions(asset)) == 37
     assert rows(work) == before
-
-
-@pytest.mark.parametrize("zone", ZONES)
-@pytest.mark.parametrize("window", ["hour", "day", "week", "month"])
-def test_the_partitions_are_the_windows(window: Window, zone: str) -> None:
-    # Both changes of the clock lie in these weeks, in the north and in the south.
-    begin = datetime(2024, 3, 1, tzinfo=UTC)
-    schema = load_schemas()["api_usage"]
-    spec = MetricSpec(aggregation="count", window=window, time_zone=zone)
-    partitions = window_partitions(schema, spec)
-    end = begin + timedelta(days=250 if window != "hour" else 60)
-    for one in windows_between(begin, end, window, zone):
-        key = window_key(partitions, one)
-        assert windows_of(partitions, [key]) == [one], key
-
-
-@pytest.mark.parametrize("zone", ZONES)
-@pytest.mark.parametrize("window", ["day", "week", "month"])
-def test_no_event_from_the_start_on_lies_before_the_first_partition(
-    window: Window, zone: str
-) -> None:
-    schema = load_schemas()["api_usage"]
-    spec = MetricSpec(aggregation="count", window=window, time_zone=zone)
-    first = window_partitions(schema, spec).get_first_partition_window()
-    assert first is not None
-    start = datetime.combine(schema.start, datetime.min.time(), UTC)
-    assert first.start <= start < first.end
 
 
 def test_the_window_we_are_in_has_a_partition_and_is_marked_open(work: Workplace) -> None:
