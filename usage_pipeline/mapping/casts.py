@@ -37,19 +37,13 @@ from usage_pipeline.mapping.timestamps import (
     strptime_problem,
 )
 from usage_pipeline.mapping.zones import local_spans
+from usage_pipeline.schema.sql_types import sql_type
 
 if TYPE_CHECKING:
     # The schema loader asks for strptime_problem: importing it back would be a circle.
     from usage_pipeline.schema.event_schema import FieldSpec
 
 __all__ = ["Cast", "cast", "literal", "sql_type", "strptime_problem", "with_steps"]
-
-_SQL_TYPES = {
-    "string": "VARCHAR",
-    "integer": "BIGINT",
-    "timestamp": "TIMESTAMP WITH TIME ZONE",
-    "boolean": "BOOLEAN",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +110,6 @@ def with_steps(source: str, casts: Iterable[Cast]) -> str:
         added = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
         source = f"(SELECT *, {added} FROM {source})"
     return source
-
-
-def sql_type(field: FieldSpec) -> str:
-    """The DuckDB type of the values of `field`."""
-    if field.type == "decimal":
-        return f"DECIMAL({field.precision},{field.scale})"
-    return _SQL_TYPES[field.type]
 
 
 def _number(field: FieldSpec, cell: str, signs: NumberSigns) -> Cast:

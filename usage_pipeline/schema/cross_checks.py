@@ -10,6 +10,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from usage_pipeline.schema.digits import digits_around_point
 from usage_pipeline.schema.event_schema import EVERY_LINE, EventSchema, FieldSpec
 from usage_pipeline.schema.metric_checks import (
     RESERVED_GROUPS,
@@ -161,12 +162,9 @@ def _bounds(path: tuple[str, ...], field: FieldSpec) -> Iterator[Problem]:
 
 def _fits(bound: Decimal, field: FieldSpec) -> bool:
     if field.type == "integer":
-        return bound == bound.to_integral_value() and -(2**63) <= bound < 2**63
-    digits = bound.normalize().as_tuple()
-    exponent = int(digits.exponent)
-    return (
-        exponent >= -field.scale and len(digits.digits) + exponent <= field.precision - field.scale
-    )
+        return digits_around_point(bound)[1] == 0 and -(2**63) <= bound < 2**63
+    whole, fraction = digits_around_point(bound)
+    return fraction <= field.scale and whole <= field.precision - field.scale
 
 
 def _timestamp(path: tuple[str, ...], field: FieldSpec) -> Iterator[Problem]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 
+from usage_pipeline.schema.condition import WrongCondition, parse_condition
+from usage_pipeline.schema.digits import digits_around_point
 from usage_pipeline.schema.event_schema import EventSchema
 from usage_pipeline.schema.metric_spec import MetricSpec
 from usage_pipeline.schema.parts import NAME_PATTERN, KeyPath, Problem
+from usage_pipeline.schema.select import WrongSelect, check_select
 from usage_pipeline.schema.time_zones import changes_by_whole_hours, zone_problems
 
 RESERVED_GROUPS = (
@@ -59,6 +61,7 @@ def metric_problems(
     yield from _own_keys(path, metric)
     yield from _numbers(path, metric)
     yield from _groups(path, metric, schema)
+    yield from _texts(path, metric, schema)
 
 
 def _field(path: KeyPath, metric: MetricSpec, schema: EventSchema) -> Iterator[Problem]:
@@ -89,7 +92,9 @@ def _own_keys(path: KeyPath, metric: MetricSpec) -> Iterator[Problem]:
 
 
 def _numbers(path: KeyPath, metric: MetricSpec) -> Iterator[Problem]:
-    if metric.p is not None and not (0 < metric.p <= 1 and _decimals(metric.p) <= _DIGITS_OF_P):
+    if metric.p is not None and not (
+        0 < metric.p <= 1 and digits_around_point(metric.p)[1] <= _DIGITS_OF_P
+    ):
         yield (
             (*path, "p"),
             f"{metric.p} is not above 0 and at most 1, with at most {_DIGITS_OF_P} decimals",
@@ -99,12 +104,23 @@ def _numbers(path: KeyPath, metric: MetricSpec) -> Iterator[Problem]:
             continue
         if number <= 0:
             yield (*path, key), f"{number} is not above 0"
-        elif max(len(f"{number:f}".replace(".", "")), _decimals(number)) > _DIGITS_OF_FACTOR:
+        elif sum(digits_around_point(number)) > _DIGITS_OF_FACTOR:
             yield (*path, key), f"{number} has more than {_DIGITS_OF_FACTOR} digits"
 
 
-def _decimals(number: Decimal) -> int:
-    return max(0, -int(number.normalize().as_tuple().exponent))
+def _texts(path: KeyPath, metric: MetricSpec, schema: EventSchema) -> Iterator[Problem]:
+    if metric.where is not None:
+        try:
+            parse_condition(metric.where, schema.fields)
+        except WrongCondition as error:
+            yield (*path, "where"), str(error)
+    if metric.sql is not None and metric.aggregation == "sql":
+        groups = [name for name in dict.fromkeys(metric.group_by) if name in schema.fields]
+        event_key = () if schema.every_line_counts else schema.key_fields
+        try:
+            check_select(metric.sql, schema.fields, groups, event_key)
+        except WrongSelect as error:
+            yield (*path, "sql"), str(error)
 
 
 def _groups(path: KeyPath, metric: MetricSpec, schema: EventSchema) -> Iterator[Problem]:

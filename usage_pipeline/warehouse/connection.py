@@ -72,7 +72,14 @@ def scratch_connection(folder: DataFolder, *readable: Path) -> Iterator[Connecti
 
 def empty_connection() -> Connection:
     """An engine in memory that holds nothing and sees no file, for set-up that wants just any."""
-    return duckdb.connect(":memory:", config={"enable_external_access": "false"})
+    return duckdb.connect(
+        ":memory:",
+        config={
+            "enable_external_access": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        },
+    )
 
 
 def _make_whole(database: Path) -> None:
