@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from usage_pipeline.metering.windows import window_of, windows_between
+from usage_pipeline.metering.windows import windows_between
 from usage_pipeline.schema import Window
 
-MOST = 12
+MOST = 13
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _ORDER: list[Window] = ["hour", "day", "week", "month"]
@@ -59,10 +59,10 @@ _RHYTHMS = [
 def labels(
     first: datetime, end: datetime, window: Window, time_zone: str
 ) -> Iterator[tuple[datetime, str]]:
-    """(an instant in a labelled window, its label), at most about 12, in order.
+    """(an instant in a labelled window, its label), at most about 13, in order.
 
-    first, end: what the axis covers. A label has a second line where the day or the year, which the
-    first line does not tell, is another than at the label before.
+    first, end: what the axis covers, from the begin of a window. A label has a second line where
+    the day or the year, which the first line does not tell, is another than at the label before.
     """
     zone = ZoneInfo(time_zone)
     rhythm = _rhythm(first, end, window)
@@ -70,7 +70,7 @@ def labels(
     before = ""
     for start, _ in windows_between(first, end, rhythm.kind, time_zone):
         local = start.astimezone(zone)
-        if start < window_of(first, window, time_zone).start or not rhythm.fits(local):
+        if start < first or not rhythm.fits(local):
             continue
         text, rest = _words(local, rhythm.kind)
         if yearly:

@@ -24,7 +24,7 @@ from usage_pipeline.metering.windows import window_of
 
 _INK, _FAINT = "#333333", "#DDDDDD"
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     # What customers are called is no formula.
     "text.parse_math": False,
     "svg.fonttype": "none",
@@ -49,6 +49,7 @@ _NO_DATE: dict[str, dict[str, Any]] = {
 def picture(chart: Chart, form: str) -> bytes:
     """The chart as SVG or PNG. Nobody else may draw at the same time."""
     with mpl.rc_context():
+        # Not what somebody has in a file of settings for the charts of their own.
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
         figure = _figure(chart)
@@ -64,7 +65,7 @@ def _figure(chart: Chart) -> Figure:
     axes.tick_params(length=3, color=_FAINT)
     axes.set_axisbelow(True)
     selection = select(chart)
-    _write_title(axes, chart, selection)
+    _write_title(figure, axes, chart, selection)
     legend = _Legend()
     starts = sorted({start for one in chart.series for start, _ in one.values})
     if starts:
@@ -74,6 +75,7 @@ def _figure(chart: Chart) -> Figure:
             _draw_values(axes, chart, selection, starts, axis, legend)
     if not legend.names:
         axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
         axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", size=12)
     if not starts:
         axes.set_xticks([])
@@ -101,14 +103,17 @@ class _Legend:
             text.set_text(name)
 
 
-def _write_title(axes: Axes, chart: Chart, selection: Selection) -> None:
-    note = ""
+def _write_title(figure: Figure, axes: Axes, chart: Chart, selection: Selection) -> None:
+    title = figure.suptitle("", x=0.01, ha="left", weight="bold", size=11)
+    for room in (80, 60, 40):
+        title.set_text(fitting(chart.title, room))
+        if title.get_window_extent().width <= 0.95 * figure.bbox.width:
+            break
     if selection.left_out:
         shown = len(selection.series)
-        note = f"the {shown} largest of {shown + selection.left_out:,}"
-        note += f"; {selection.left_out:,} left out"
-    axes.set_title(fitting(chart.title, 72), loc="left", weight="bold", pad=22 if note else 10)
-    axes.text(0, 1.03, note, transform=axes.transAxes, size=9)
+        every = shown + selection.left_out
+        note = f"the {shown} largest of {every:,}; {selection.left_out:,} left out"
+        axes.set_title(note, loc="left", size=9)
 
 
 def _axis(chart: Chart, starts: list[datetime]) -> Axis:
@@ -125,7 +130,9 @@ def _draw_time(axes: Axes, chart: Chart, axis: Axis) -> None:
         texts.append(text)
     axes.xaxis.set_major_locator(FixedLocator(at))
     axes.xaxis.set_major_formatter(FixedFormatter(texts))
-    margin = (axis.end - axis.first) * 0.01
+    span = axis.end - axis.first
+    # A lonely window is as wide as one of six.
+    margin = max(0.01, (6 - axis.windows) / axis.windows / 2) * span
     axes.set_xlim(axis.first - margin, axis.end + margin)
     kind = "weeks from Monday" if chart.window == "week" else f"{chart.window}s"
     axes.set_xlabel(f"{kind} in {fitting(chart.time_zone, 40)}")
@@ -157,7 +164,7 @@ def _draw_values(
     if chart.open_from and (veil := marks.open_band(axes, axis, chart.open_from.timestamp())):
         legend.add(veil, "not finished yet")
     _draw_numbers(axes, float(np.nanmin(ends)), float(np.nanmax(ends)), _whole(rows))
-    axes.set_ylabel(unit_for(fitting(chart.unit, 40), power))
+    axes.set_ylabel(unit_for(fitting(chart.unit, 32), power))
 
 
 def _scaled(values: Values, starts: list[datetime], power: int) -> list[float]:
@@ -173,7 +180,7 @@ def _draw_numbers(axes: Axes, smallest: float, largest: float, whole: bool) -> N
     low, high = min(smallest, 0.0), max(largest, 0.0)
     margin = (high - low) * 0.05 or 1
     axes.set_ylim(low - margin if low < 0 else 0, high + margin if high > 0 or low == 0 else 0)
-    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10], integer=whole))
+    axes.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 2.5, 5, 10], integer=whole))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     axes.grid(axis="y", color=_FAINT, linewidth=0.6)
     if low < 0:

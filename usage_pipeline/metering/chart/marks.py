@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
+from numpy.typing import NDArray
 
 from usage_pipeline.metering.chart import shapes
 from usage_pipeline.metering.chart.shapes import Axis, Numbers
@@ -23,6 +25,12 @@ _FEW = 62
 _COLOURS = ["#332288", "#88CCEE", "#117733", "#DDCC77", "#CC6677", "#44AA99", "#882255", "#999933"]
 _OTHERS = "#BBBBBB"
 _GAP = "#F0F0F0"
+_VEIL: dict[str, Any] = {
+    "facecolor": (1, 1, 1, 0.5),
+    "edgecolor": (0.4, 0.4, 0.4, 0.7),
+    "hatch": "////",
+    "linewidth": 0,
+}
 
 
 def colours(series: int, others: bool) -> list[str]:
@@ -81,9 +89,7 @@ def lines(
     return marks, rows
 
 
-def gap_bands(
-    axes: Axes, axis: Axis, known: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-) -> Artist | None:
+def gap_bands(axes: Axes, axis: Axis, known: NDArray[np.bool_]) -> Artist | None:
     """Shade the windows without any value; a mark for them, if there are any."""
     corners = shapes.gaps(axis, known)
     if not len(corners):
@@ -96,16 +102,15 @@ def open_band(axes: Axes, axis: Axis, start: float) -> Artist | None:
     """Veil what begins at `start` or later; a mark for it, if that is on the axis at all."""
     if start >= axis.end:
         return None
-    # Of a thousand windows one is too thin to be seen.
-    left = max(axis.first, min(start, axis.end - (axis.end - axis.first) / 150))
-    right = axis.end
+    left = max(axis.first, start)
+    # One of a thousand windows is too thin to be seen.
+    right = max(axis.end, left + (axis.end - axis.first) / 150)
     corners = np.array([[left, 0], [left, 1], [right, 1], [right, 0]])
-    look = {"facecolor": (1, 1, 1, 0.5), "edgecolor": (0.4, 0.4, 0.4, 0.7), "hatch": "////"}
-    _fill(axes, corners, upright=True, linewidth=0, zorder=3, **look)
-    return Patch(linewidth=0, **look)
+    _fill(axes, corners, upright=True, zorder=3, **_VEIL)
+    return Patch(**_VEIL)
 
 
-def _fill(axes: Axes, corners: Numbers, *, upright: bool = False, **look: object) -> None:
+def _fill(axes: Axes, corners: Numbers, *, upright: bool = False, **look: Any) -> None:
     """upright: from the bottom, 0, to the top, 1, whatever the values are."""
     if len(corners):
         transform = axes.get_xaxis_transform() if upright else axes.transData

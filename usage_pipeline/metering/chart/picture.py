@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 from threading import Lock
-from typing import Literal, get_args
+from typing import Literal
 
 from usage_pipeline.metering.chart.library import loading, quiet
 from usage_pipeline.metering.chart.model import Chart
@@ -54,8 +54,9 @@ def drawn(chart: Chart, form: Form) -> bytes:
 
 
 def _form(text: str, name: str) -> Form:
-    for form in get_args(Form):
-        if text.lower() == form:
-            return form
+    if text.lower() == "svg":
+        return "svg"
+    if text.lower() == "png":
+        return "png"
     message = f"A chart is written as .svg or .png, not as '{printable(name)}'; name a file so"
     raise UnknownForm(message)

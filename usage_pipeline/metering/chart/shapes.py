@@ -66,9 +66,9 @@ def area(axis: Axis, values: Numbers) -> Numbers:
     parts = []
     for run in _runs(axis, values):
         first, last = run[0], run[-1]
-        x = [axis.starts[[first, first]], axis.centres[run], axis.ends[[last, last]]]
-        y = [[0.0, values[first]], values[run], [values[last], 0.0]]
-        parts += [np.column_stack((np.concatenate(x), np.concatenate(y))), _APART]
+        left = np.array([[axis.starts[first], 0], [axis.starts[first], values[first]]])
+        right = np.array([[axis.ends[last], values[last]], [axis.ends[last], 0]])
+        parts += [left, np.column_stack((axis.centres[run], values[run])), right, _APART]
     return _together(parts)
 
 
@@ -88,11 +88,9 @@ def line(axis: Axis, values: Numbers) -> Numbers:
 
 def gaps(axis: Axis, known: NDArray[np.bool_]) -> Numbers:
     """A band, from 0 to 1, over windows without any value; none is narrower than can be seen."""
-    edges_of_known = np.flatnonzero(known)
-    if len(edges_of_known) == 0:
-        return _together([])
-    left = np.concatenate(([axis.first], axis.ends[edges_of_known]))
-    right = np.concatenate((axis.starts[edges_of_known], [axis.end]))
+    at = np.flatnonzero(known)
+    left = np.concatenate(([axis.first], axis.ends[at]))
+    right = np.concatenate((axis.starts[at], [axis.end]))
     wide = right - left > ((axis.end - axis.first) / COLUMNS if axis.crowded else 0)
     left, right = left[wide], right[wide]
     return _rectangles(left, right, np.zeros(len(left)), np.ones(len(left)))
