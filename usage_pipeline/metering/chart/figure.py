@@ -79,7 +79,7 @@ def _figure(chart: Chart) -> Figure:
         axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", size=12)
     if not starts:
         axes.set_xticks([])
-    legend.put_on(figure)
+    legend.put_beside(axes)
     return figure
 
 
@@ -92,12 +92,17 @@ class _Legend:
         self.marks.append(mark)
         self.names.append(name)
 
-    def put_on(self, figure: Figure) -> None:
+    def put_beside(self, axes: Axes) -> None:
         if not self.names:
             return
         # Given as labels, names that begin with an underscore would be left out.
-        drawn = figure.legend(
-            self.marks, ["" for _ in self.names], loc="outside right upper", frameon=False
+        drawn = axes.legend(
+            self.marks,
+            ["" for _ in self.names],
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1),
+            borderaxespad=0,
+            frameon=False,
         )
         for text, name in zip(drawn.get_texts(), self.names, strict=True):
             text.set_text(name)
@@ -148,7 +153,7 @@ def _draw_values(
 ) -> None:
     series = [values for _, values in selection.series]
     reach = [total(series)] if chart.adds_up else series
-    power = power_for(max(abs(value) for one in (*series, *reach) for value in one.values()))
+    power = power_for(max(value.copy_abs() for one in (*series, *reach) for value in one.values()))
     rows = np.array([_scaled(one, starts, power) for one in series])
     colours = marks.colours(len(series), selection.others > 0)
     draw = marks.stack if chart.adds_up else marks.lines
@@ -188,7 +193,7 @@ def _draw_numbers(axes: Axes, smallest: float, largest: float, whole: bool) -> N
 
 
 def _rounded(svg: bytes) -> bytes:
-    """The same with its shapes on hundredths of a point: half the size. Texts have no raw `<`."""
+    """The same with its shapes cut to hundredths of a point: half the size. Texts have no raw `<`."""
     return _SHAPE.sub(lambda shape: _LONG_NUMBER.sub(rb"\1", shape[0]), svg)
 
 

@@ -74,18 +74,17 @@ def _bars(axes: Axes, axis: Axis, edges: Numbers, colours: Sequence[str]) -> Non
 def lines(
     axes: Axes, axis: Axis, rows: Numbers, colours: Sequence[str]
 ) -> tuple[list[Artist], Numbers]:
-    """Draw each row as a line; (a mark for each, the values)."""
+    """Draw each row as a line, the last on top; (a mark for each, the values)."""
     few, crowded = axis.windows <= _FEW, axis.windows > MOST_BARS
     marks: list[Artist] = []
-    # The largest last, so that it lies on top.
-    for row, colour in reversed(list(zip(rows, colours, strict=True))):
+    for row, colour in zip(rows, colours, strict=True):
         x, y = shapes.line(axis, row).T
         mark = Line2D(x, y, color=colour, linewidth=1 if crowded else 1.6)
         axes.add_artist(mark)
         if few:
             dots = Line2D(axis.centres, row, color=colour, linestyle="", marker="o", markersize=3.5)
             axes.add_artist(dots)
-        marks.insert(0, Line2D([], [], color=colour, linewidth=2.5))
+        marks.append(Line2D([], [], color=colour, linewidth=2.5))
     return marks, rows
 
 
