@@ -193,7 +193,7 @@ def _draw_numbers(axes: Axes, smallest: float, largest: float, whole: bool) -> N
 
 
 def _rounded(svg: bytes) -> bytes:
-    """The same with its shapes cut to hundredths of a point: half the size. Texts have no raw `<`."""
+    """The same, its shapes cut to hundredths of a point: half the size. Texts have no raw `<`."""
     return _SHAPE.sub(lambda shape: _LONG_NUMBER.sub(rb"\1", shape[0]), svg)
 
 
