@@ -11,7 +11,8 @@ from pathlib import Path
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
 from usage_pipeline.ledger.tables import displaced_table, fields_of, ingestion_table
-from usage_pipeline.metering.tables import has_values, metric_table, value_type
+from usage_pipeline.metering.aggregates import value_type
+from usage_pipeline.metering.tables import has_values, metric_table
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.warehouse import Warehouse
 from usage_pipeline.warehouse.connection import Connection

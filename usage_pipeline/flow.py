@@ -22,7 +22,7 @@ from usage_pipeline.ledger import (
 from usage_pipeline.ledger.tables import has_ledger, refuse_changed
 from usage_pipeline.mapping.choosing import Choice, WrongMapping, choice_for
 from usage_pipeline.mapping.customers import CustomersUnusable, find_list
-from usage_pipeline.metering import ComputedWindow, MetricOverflow, refresh_metrics
+from usage_pipeline.metering import ComputedWindow, MetricFailed, refresh_metrics
 from usage_pipeline.reading import Advance, Progress, watcher
 from usage_pipeline.register import Receipt, Register, Upload, WrongState, require
 from usage_pipeline.register.states import Action
@@ -332,7 +332,7 @@ class Flow:
 
     def refresh(
         self, connection: Connection
-    ) -> Iterator[tuple[str, list[ComputedWindow] | MetricOverflow]]:
+    ) -> Iterator[tuple[str, list[ComputedWindow] | MetricFailed]]:
         """Compute the metric windows that the ledger has left behind."""
         self.progress(Advance(self.schema.name, "computing metrics"))
         return refresh_metrics(connection, self.register, self.schema)

@@ -24,3 +24,9 @@ def grouped(value: Decimal) -> str:
     """A decimal with its thousands apart and without zeros at the end."""
     text = f"{value:,f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def plain_number(value: Decimal) -> str:
+    """A decimal without exponent and without zeros at its end."""
+    text = f"{value:f}"
+    return (text.rstrip("0").rstrip(".") or "0") if "." in text else text

@@ -14,14 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from usage_pipeline.cli.intake_commands import finish
-from usage_pipeline.cli.output import plain_number
 from usage_pipeline.cli.problems import WrongUse
 from usage_pipeline.data_folder import PROJECT, DataFolder
 from usage_pipeline.flow import Flow
 from usage_pipeline.intake.take import TakenElsewhere
 from usage_pipeline.metering.tables import has_values, metric_table
 from usage_pipeline.outcomes import tell_outcomes
-from usage_pipeline.printable import printable
+from usage_pipeline.printable import plain_number, printable
 from usage_pipeline.register import Register, Upload
 from usage_pipeline.schema import EventSchema, load_schemas
 from usage_pipeline.warehouse import Warehouse

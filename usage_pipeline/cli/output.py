@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from usage_pipeline.formulas import guard
-from usage_pipeline.printable import printable
+from usage_pipeline.printable import plain_number, printable
 
 Row = Mapping[str, Any]
 
@@ -64,12 +64,6 @@ def write_csv(file: Any, rows: Iterable[Row], columns: Sequence[str]) -> None:
     writer.writerow([guard(column) for column in columns])
     for row in rows:
         writer.writerow([guard(text(row.get(column))) for column in columns])
-
-
-def plain_number(value: Decimal) -> str:
-    """A decimal without exponent and without zeros at its end."""
-    text = f"{value:f}"
-    return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
 
 
 def _json(rows: Iterable[Row]) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from usage_pipeline.cli.output import plain_number
-from usage_pipeline.printable import grouped, printable
+from usage_pipeline.printable import grouped, plain_number, printable
 from usage_pipeline.register import Upload
 from usage_pipeline.validation.check_files import CheckedFile
 from usage_pipeline.validation.profile import Arrival, Totals

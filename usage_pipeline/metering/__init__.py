@@ -1,7 +1,8 @@
 """Billable metrics: windows, aggregates, and the values per customer."""
 
-from usage_pipeline.metering.compute import ComputedWindow, MetricOverflow, compute_windows
+from usage_pipeline.metering.compute import MetricFailed, compute_each, compute_windows
 from usage_pipeline.metering.refresh import refresh_metrics
+from usage_pipeline.metering.summaries import ComputedWindow
 from usage_pipeline.metering.windows import (
     TimeWindow,
     calendar_window,
@@ -12,9 +13,10 @@ from usage_pipeline.metering.windows import (
 
 __all__ = [
     "ComputedWindow",
-    "MetricOverflow",
+    "MetricFailed",
     "TimeWindow",
     "calendar_window",
+    "compute_each",
     "compute_windows",
     "first_day",
     "refresh_metrics",

@@ -7,12 +7,8 @@ from datetime import UTC, datetime
 
 from usage_pipeline.ledger.rows import SLOT_SECONDS
 from usage_pipeline.ledger.tables import has_ledger, ingestion_table
-from usage_pipeline.metering.compute import (
-    ComputedWindow,
-    MetricOverflow,
-    compute_windows,
-    wrong_windows,
-)
+from usage_pipeline.metering.compute import MetricFailed, compute_each, wrong_windows
+from usage_pipeline.metering.summaries import ComputedWindow
 from usage_pipeline.metering.tables import (
     forget_removed_metrics,
     has_values,
@@ -42,11 +38,11 @@ def touched_windows(schema: EventSchema, slots: Iterable[datetime]) -> dict[str,
 
 def refresh_metrics(
     connection: Connection, register: Register, schema: EventSchema
-) -> Iterator[tuple[str, list[ComputedWindow] | MetricOverflow]]:
+) -> Iterator[tuple[str, list[ComputedWindow] | MetricFailed]]:
     """Compute every stale window of the schema's metrics; yields (metric, its windows).
 
-    A metric that cannot be computed keeps its windows stale and stops no other. The mark goes
-    only after the value is committed: a crash between computes once more.
+    A window that cannot be computed stays stale and stops no other. The mark goes only after the
+    value is committed: a crash between computes once more.
     """
     prepare_metrics(connection, register, schema)
     for metric, starts in register.windows.stale(schema.name).items():
@@ -54,14 +50,15 @@ def refresh_metrics(
         if spec is None:
             register.windows.clear(schema.name, metric, None)
             continue
-        windows = [window_of(start, spec.window, spec.time_zone) for start in starts]
-        try:
-            computed = compute_windows(connection, schema, metric, list(dict.fromkeys(windows)))
-        except MetricOverflow as error:
-            yield metric, error
-            continue
-        register.windows.clear(schema.name, metric, starts)
-        yield metric, computed
+        # A mark may be older than the metric's windows: its own is the one it lies in now.
+        marks: dict[TimeWindow, list[datetime]] = {}
+        for start in starts:
+            marks.setdefault(window_of(start, spec.window, spec.time_zone), []).append(start)
+        for computed in compute_each(connection, schema, metric, list(marks)):
+            if not isinstance(computed, MetricFailed):
+                done = [start for one in computed for start in marks[one.window]]
+                register.windows.clear(schema.name, metric, done)
+            yield metric, computed
 
 
 def prepare_metrics(connection: Connection, register: Register, schema: EventSchema) -> None:

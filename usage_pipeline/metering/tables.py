@@ -5,23 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from usage_pipeline.mapping.casts import sql_type
-from usage_pipeline.schema import EventSchema, MetricSpec
+from usage_pipeline.metering.aggregates import value_type
+from usage_pipeline.schema import EventSchema
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import quoted
+
+#: Raised whenever a metric's table gets other columns, so that all are made anew.
+TABLE_VERSION = 2
 
 
 def metric_table(schema: EventSchema, metric: str) -> str:
     return f"{quoted(schema.name)}.{quoted(metric)}"
-
-
-def value_type(schema: EventSchema, spec: MetricSpec) -> str:
-    """SQL type of a metric's value: exact, and wide enough for any sum that fits 38 digits."""
-    if spec.field is None:
-        return "BIGINT"
-    field = schema.fields[spec.field]
-    if spec.aggregation != "sum":
-        return sql_type(field)
-    return "HUGEINT" if field.type == "integer" else f"DECIMAL(38,{field.scale})"
 
 
 def has_values(connection: Connection, schema: EventSchema, metric: str) -> bool:
@@ -61,13 +55,22 @@ def make_metric_table(connection: Connection, schema: EventSchema, metric: str) 
     connection.execute(
         f"""CREATE OR REPLACE TABLE {metric_table(schema, metric)} (
             customer_id VARCHAR, window_start TIMESTAMPTZ, window_end TIMESTAMPTZ, {groups}
-            value {value_type(schema, schema.all_metrics[metric])}, events BIGINT)"""
+            value {value_type(schema, schema.all_metrics[metric])}, events BIGINT,
+            computed_at TIMESTAMPTZ, ledger_state BIGINT)"""
     )
     mine = [schema.name, metric]
     connection.execute("DELETE FROM pipeline.metrics WHERE schema = ? AND metric = ?", mine)
     definition = _definition(schema, metric)
     connection.execute("INSERT INTO pipeline.metrics VALUES (?, ?, ?)", [*mine, definition])
     connection.execute("COMMIT")
+
+
+def ledger_state(connection: Connection, schema: EventSchema) -> int:
+    """The number of the last decision that the ledger has followed: another one, other rows."""
+    rows = connection.execute(
+        "SELECT max(decision) FROM pipeline.places WHERE schema = ?", [schema.name]
+    ).fetchall()
+    return int(rows[0][0] or 0)
 
 
 def window_starts(connection: Connection, schema: EventSchema, metric: str) -> list[datetime]:
@@ -91,4 +94,5 @@ def metric_definitions(schema: EventSchema) -> dict[str, str]:
 
 def _definition(schema: EventSchema, metric: str) -> str:
     spec = schema.all_metrics[metric]
-    return f"{spec.model_dump_json(exclude={'description'})} {value_type(schema, spec)}"
+    asked = spec.model_dump_json(exclude={"description"}, exclude_defaults=True)
+    return f"{TABLE_VERSION} {asked} {value_type(schema, spec)}"

@@ -8,10 +8,11 @@ import dagster as dg
 
 from usage_pipeline.flow import Flow
 from usage_pipeline.ledger import ConflictRefused, Followed, LedgerLost, LedgerShapeChanged
-from usage_pipeline.metering import ComputedWindow, MetricOverflow
+from usage_pipeline.metering import ComputedWindow, MetricFailed
 from usage_pipeline.orchestration import metadata
 from usage_pipeline.orchestration.checks import conflict_evaluation
 from usage_pipeline.orchestration.confirmation_check import confirmation_events
+from usage_pipeline.orchestration.metric_metadata import window_metadata
 from usage_pipeline.orchestration.partitions import window_key, window_partitions
 from usage_pipeline.orchestration.resources import UsageWarehouse
 from usage_pipeline.register import Upload
@@ -57,7 +58,7 @@ def settle_and_meter(
             else:
                 troubles[upload.upload] = str(outcome)
         for metric, computed in flow.refresh(connection):
-            if isinstance(computed, MetricOverflow):
+            if isinstance(computed, MetricFailed):
                 troubles[metric] = str(computed)
                 continue
             yield from window_events(flow.schema, metric, computed)
@@ -76,10 +77,11 @@ def window_events(
     schema: EventSchema, metric: str, computed: list[ComputedWindow]
 ) -> Iterator[dg.AssetMaterialization]:
     """A materialization per computed window of a metric."""
-    partitions = window_partitions(schema, schema.all_metrics[metric])
+    spec = schema.all_metrics[metric]
+    partitions = window_partitions(schema, spec)
     for one in computed:
         yield dg.AssetMaterialization(
             dg.AssetKey([schema.name, metric]),
             partition=window_key(partitions, one.window),
-            metadata=metadata.window_metadata(one),
+            metadata=window_metadata(one, spec),
         )

@@ -16,9 +16,6 @@ from usage_pipeline.ledger import Followed
 from usage_pipeline.ledger.rivals import Loss
 from usage_pipeline.mapping.casts import sql_type
 from usage_pipeline.mapping.headers import match_file
-from usage_pipeline.metering import ComputedWindow
-from usage_pipeline.metering.refresh import is_open
-from usage_pipeline.metering.tables import value_type
 from usage_pipeline.orchestration.review_metadata import (
     mapping_metadata,
     next_step_here,
@@ -54,20 +51,6 @@ def ledger_columns(schema: EventSchema) -> dg.TableSchema:
         dg.TableColumn("line", "BIGINT", "Line of the file on which the record starts"),
     ]
     return dg.TableSchema([*own, *_fields(schema)])
-
-
-def metric_columns(schema: EventSchema, metric: str) -> dg.TableSchema:
-    spec = schema.all_metrics[metric]
-    return dg.TableSchema(
-        [
-            _column("customer_id", schema.fields["customer_id"]),
-            dg.TableColumn("window_start", "TIMESTAMP WITH TIME ZONE"),
-            dg.TableColumn("window_end", "TIMESTAMP WITH TIME ZONE"),
-            *(_column(name, schema.fields[name]) for name in spec.group_by),
-            dg.TableColumn("value", value_type(schema, spec), spec.description),
-            dg.TableColumn("events", "BIGINT", "Events behind the value"),
-        ]
-    )
 
 
 def upload_metadata(upload: Upload, original: Path, schema: EventSchema) -> Metadata:
@@ -182,26 +165,12 @@ def _lost(loss: Loss) -> dg.TableRecord:
     )
 
 
-def window_metadata(computed: ComputedWindow) -> Metadata:
-    """Of a metric: how much there is in the window."""
-    shown: dict[str, Any] = {
-        "dagster/row_count": computed.values,
-        "customers": computed.customers,
-        "events": computed.events,
-        "window_start": dg.MetadataValue.timestamp(computed.window.start),
-        "window_end": dg.MetadataValue.timestamp(computed.window.end),
-        "open": is_open(computed.window),
-    }
-    if computed.total is not None:
-        shown["total"] = dg.MetadataValue.text(f"{computed.total:f}")
-    return shown
-
-
 def _fields(schema: EventSchema) -> list[dg.TableColumn]:
-    return [_column(name, field) for name, field in schema.fields.items()]
+    return [field_column(name, field) for name, field in schema.fields.items()]
 
 
-def _column(name: str, field: FieldSpec) -> dg.TableColumn:
+def field_column(name: str, field: FieldSpec) -> dg.TableColumn:
+    """A field as the UI lists it."""
     words = " ".join(filter(None, [field.description, field.unit and f"({field.unit})"]))
     return dg.TableColumn(
         name,

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from usage_pipeline.metering import MetricOverflow, compute_windows
+from usage_pipeline.metering import MetricFailed, compute_each
 from usage_pipeline.metering.refresh import prepare_metrics
-from usage_pipeline.orchestration import metadata
 from usage_pipeline.orchestration.ledger_events import open_ledger, window_events
+from usage_pipeline.orchestration.metric_metadata import metric_columns
 from usage_pipeline.orchestration.partitions import window_partitions, windows_of
+from usage_pipeline.orchestration.reconciliation import reconciliation_result, reconciliation_spec
 from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
 from usage_pipeline.schema import EventSchema
 
@@ -17,7 +18,7 @@ def metric_asset(schema: EventSchema, metric: str) -> dg.AssetsDefinition:
     """The asset of one metric; any range of its windows is computed in one run."""
     spec = schema.all_metrics[metric]
     partitions = window_partitions(schema, spec)
-    what = spec.description or f"{spec.aggregation} of {spec.field or 'events'}"
+    what = spec.description or spec.in_words
     grouped = f", by {', '.join(spec.group_by)}" if spec.group_by else ""
 
     @dg.multi_asset(
@@ -38,7 +39,7 @@ def metric_asset(schema: EventSchema, metric: str) -> dg.AssetsDefinition:
                 partitions_def=partitions,
                 skippable=True,
                 metadata={
-                    "dagster/column_schema": metadata.metric_columns(schema, metric),
+                    "dagster/column_schema": metric_columns(schema, metric),
                     "dagster/table_name": f"{schema.name}.{metric}",
                     "aggregation": spec.aggregation,
                     "window": spec.window,
@@ -46,23 +47,33 @@ def metric_asset(schema: EventSchema, metric: str) -> dg.AssetsDefinition:
                 },
             )
         ],
+        check_specs=[reconciliation_spec(schema, metric)],
+        # The check alone, too: every night, and whenever somebody asks.
+        can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=POOL,
     )
     def run_windows(
         context: dg.AssetExecutionContext, warehouse: UsageWarehouse
-    ) -> Iterator[dg.AssetMaterialization]:
+    ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckResult]:
         flow = warehouse.flow(schema)
         # A ledger that is lost would make every value nothing.
         open_ledger(flow)
-        windows = windows_of(partitions, context.partition_keys)
+        failed = None
         with warehouse.get_connection() as connection:
             prepare_metrics(connection, flow.register, schema)
-            try:
-                computed = compute_windows(connection, schema, metric, windows)
-            except MetricOverflow as error:
-                raise dg.Failure(description=str(error), allow_retries=False) from None
-            flow.register.windows.clear(schema.name, metric, [window.start for window in windows])
-            yield from window_events(schema, metric, computed)
+            if context.selected_asset_keys:
+                windows = windows_of(partitions, context.partition_keys)
+                for computed in compute_each(connection, schema, metric, windows):
+                    if isinstance(computed, MetricFailed):
+                        failed = computed
+                        continue
+                    done = [one.window.start for one in computed]
+                    flow.register.windows.clear(schema.name, metric, done)
+                    yield from window_events(schema, metric, computed)
+            if context.selected_asset_check_keys:
+                yield reconciliation_result(connection, flow.register, schema, metric)
+        if failed is not None:
+            raise dg.Failure(description=str(failed), allow_retries=False)
 
     return run_windows

@@ -91,6 +91,16 @@ class MetricSpec(SchemaPart):
         return (self.multiply_by, self.divide_by, self.round) != (None, None, None)
 
     @property
+    def adds_up(self) -> bool:
+        """Whether the sum of customers' values in a window means anything."""
+        return self.aggregation in ("count", "sum", "latest", "weighted_sum")
+
+    @property
+    def adds_up_over_time(self) -> bool:
+        """Whether the sum of all values is exactly the aggregate of all events."""
+        return self.aggregation in ("count", "sum") and not self.shaped
+
+    @property
     def in_words(self) -> str:
         """What is computed, for a person: `sum of api_calls where region = 'eu', / 1000`."""
         words = f"{self.aggregation} of {self.field or 'events'}"

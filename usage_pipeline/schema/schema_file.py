@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -25,7 +26,6 @@ from usage_pipeline.schema.event_schema import (
     EventSchema,
     FieldSpec,
 )
-from usage_pipeline.schema.later import LATER_KEYS, LATER_WORDS
 from usage_pipeline.schema.metric_spec import MetricSpec, Rounding
 from usage_pipeline.schema.parts import KeyPath
 
@@ -99,31 +99,34 @@ def load_schema(file: Path) -> EventSchema | None:
     Raises:
         InvalidSchema: naming file, line, key and what is allowed for every mistake.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=_Loader)
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader with less in it
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        message = f"not valid YAML: {error.problem or error}"
-        raise InvalidSchema([SchemaProblem(_shown(file), line, "yaml", message)]) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        message = f"not valid YAML in UTF-8: {error}"
-        raise InvalidSchema([SchemaProblem(_shown(file), 1, "yaml", message)]) from None
-    if not isinstance(document, dict) or document.get("type") != COMPONENT_TYPE:
+    document = _read(file)
+    if not isinstance(document.value, dict) or document.value.get("type") != COMPONENT_TYPE:
         return None
-    lines = dict(_key_lines(root))
-    repeated = list(_repeated_keys(root))
-    try:
-        if repeated:
-            raise _Problems(repeated)
-        return parse_schema(document.get("attributes"), prefix=("attributes",))
-    except _Problems as error:
-        problems = [
-            SchemaProblem(_shown(file), _line_of(path, lines), _dotted(path), message)
-            for path, message in error.problems
-        ]
-        raise InvalidSchema(sorted(problems, key=lambda one: one.line)) from None
+    with document.locating():
+        return parse_schema(document.value.get("attributes"), prefix=("attributes",))
+
+
+def load_metrics(file: Path, schema: EventSchema) -> EventSchema:
+    """The schema with the metrics of `file` in place of its own.
+
+    The file holds what stands below `metrics:` in a `defs.yaml`, with that key or without it.
+
+    Raises:
+        InvalidSchema: naming file, line, key and what is allowed for every mistake.
+    """
+    document = _read(file)
+    with document.locating():
+        block = document.value
+        if not isinstance(block, dict) or not block:
+            raise _Problems([((), "no metric is described here; write name: {aggregation: …}")])
+        inside = set(block) == {"metrics"}
+        others = schema.model_dump(by_alias=True, exclude_unset=True, exclude={"metrics"})
+        try:
+            return parse_schema({**others, "metrics": block["metrics"] if inside else block})
+        except _Problems as error:
+            if inside:
+                raise
+            raise _Problems([(path[1:], message) for path, message in error.problems]) from None
 
 
 def parse_schema(attributes: Any, prefix: KeyPath = ()) -> EventSchema:
@@ -143,6 +146,45 @@ def parse_schema(attributes: Any, prefix: KeyPath = ()) -> EventSchema:
     if problems:
         raise _Problems([((*prefix, *path), message) for path, message in problems])
     return schema
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A YAML file, and where its keys are."""
+
+    file: Path
+    value: Any
+    root: yaml.Node | None
+
+    @contextmanager
+    def locating(self) -> Iterator[None]:
+        """Give every problem in the block, and keys that are there twice, their line."""
+        try:
+            if repeated := list(_repeated_keys(self.root)):
+                raise _Problems(repeated)
+            yield
+        except _Problems as error:
+            lines = dict(_key_lines(self.root))
+            problems = [
+                SchemaProblem(_shown(self.file), _line_of(path, lines), _dotted(path), message)
+                for path, message in error.problems
+            ]
+            raise InvalidSchema(sorted(problems, key=lambda one: one.line)) from None
+
+
+def _read(file: Path) -> _Document:
+    try:
+        text = file.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=_Loader)
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader with less in it
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        message = f"not valid YAML: {error.problem or error}"
+        raise InvalidSchema([SchemaProblem(_shown(file), line, "yaml", message)]) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        message = f"not valid YAML in UTF-8: {error}"
+        raise InvalidSchema([SchemaProblem(_shown(file), 1, "yaml", message)]) from None
+    return _Document(file, value, root)
 
 
 class _Loader(yaml.SafeLoader):
@@ -181,9 +223,6 @@ def _in_words(detail: Any, attributes: Mapping[str, Any]) -> tuple[KeyPath, str]
     if kind == "missing":
         return path[:-1], f"the key '{key}' is missing"
     if kind in ("literal_error", "enum"):
-        if isinstance(given, str) and given in LATER_WORDS.get(key, ()):
-            expected = detail["ctx"]["expected"]
-            return path, f"'{given}' is not yet supported. Allowed now: {expected}"
         return path, f"{given!r} is not allowed here. Allowed: {detail['ctx']['expected']}"
     if kind == "string_type":
         return path, f"{given!r} is not a text; put it in quotes"
@@ -214,8 +253,6 @@ def _yaml_path(location: Sequence[str | int], attributes: Any) -> KeyPath:
 def _unknown_key(path: KeyPath) -> str:
     key, (part, model) = str(path[-1]), _part_at(path)
     allowed = [spec.alias or name for name, spec in model.model_fields.items()]
-    if key in LATER_KEYS[part]:
-        return f"'{key}' is not yet supported. Allowed now: {', '.join(allowed)}"
     near = difflib.get_close_matches(key, allowed, n=1)
     article = "" if part in ("customers", "round") else "a "
     hint = f" Did you mean '{near[0]}'?" if near else ""

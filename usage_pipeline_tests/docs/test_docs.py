@@ -21,7 +21,6 @@ from usage_pipeline.schema import (
     load_schema,
 )
 from usage_pipeline.schema.cross_checks import RESERVED_FIELDS, RESERVED_SCHEMAS
-from usage_pipeline.schema.later import LATER_KEYS, LATER_WORDS
 from usage_pipeline.schema.metric_checks import RESERVED_GROUPS, RESERVED_METRICS
 from usage_pipeline.schema.metric_spec import Rounding
 from usage_pipeline.validation.codes import CODES, check_of
@@ -66,14 +65,10 @@ def test_schema_page_has_a_row_for_every_key(heading: str, model: type[BaseModel
     assert rows == [field.alias or name for name, field in model.model_fields.items()]
 
 
-def test_schema_page_names_every_reserved_name_and_every_later_word() -> None:
+def test_schema_page_names_every_reserved_name() -> None:
     reserved = section("schema.md", "Reserved names")
     for names in (RESERVED_FIELDS, RESERVED_GROUPS, RESERVED_METRICS, RESERVED_SCHEMAS):
         assert [name for name in names if f"`{name}`" not in reserved] == []
-    later = section("schema.md", "Not yet supported")
-    words = set().union(*LATER_KEYS.values(), *LATER_WORDS.values())
-    where = {"schema", "field", "csv", "metric"} | set(LATER_WORDS)
-    assert set(re.findall(r"`([\w-]+)`", later)) - where == words - where
 
 
 def test_every_whole_schema_on_the_page_loads(tmp_path: Path) -> None:
