@@ -9,6 +9,7 @@ from usage_pipeline.cli import (
     ledger_commands,
     look_commands,
     mapping_commands,
+    metric_commands,
     review_commands,
     serve_commands,
     suggest_command,
@@ -30,5 +31,6 @@ for commands in (
     mapping_commands,
     ledger_commands,
     look_commands,
+    metric_commands,
 ):
     commands.add_to(app)

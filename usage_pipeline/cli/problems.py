@@ -16,6 +16,7 @@ from usage_pipeline.ledger.explain import WrongKey
 from usage_pipeline.ledger.rebuild import RebuildRefused
 from usage_pipeline.mapping.choosing import WrongMapping
 from usage_pipeline.mapping.customers import CustomersUnusable
+from usage_pipeline.metering import MetricFailed
 from usage_pipeline.printable import printable
 from usage_pipeline.reading import FileChanged
 from usage_pipeline.register import UnknownUpload, WrongState
@@ -47,7 +48,7 @@ def exit_code_of(error: Exception) -> tuple[int, str]:
             return WRONG_USE, printable(str(error))
         case WrongMapping() | UnknownMapping():
             return WRONG_USE, printable(str(error))
-        case WrongState() | TooLarge():
+        case WrongState() | TooLarge() | MetricFailed():
             return REFUSED, printable(str(error))
         case FileChanged():
             return MACHINE, printable(f"A file changed while it was read; try again: {error}")

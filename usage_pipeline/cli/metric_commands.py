@@ -1,0 +1,210 @@
+"""Commands about billable metrics: their values, what is behind one, and what another would say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from usage_pipeline.cli.common import (
+    FormatOption,
+    SchemaOption,
+    existing_files,
+    remark,
+    schema_named,
+)
+from usage_pipeline.cli.filters import Customer, From, To, moment, narrowed, rows_of
+from usage_pipeline.cli.output import Format, show, text
+from usage_pipeline.cli.problems import WrongUse
+from usage_pipeline.data_folder import DataFolder
+from usage_pipeline.flow import Flow
+from usage_pipeline.ledger.tables import has_ledger
+from usage_pipeline.metering import TimeWindow, window_of
+from usage_pipeline.metering.explain import explain_value
+from usage_pipeline.metering.preview import preview
+from usage_pipeline.metering.tables import has_values, metric_table
+from usage_pipeline.metering.windowed import key_columns
+from usage_pipeline.schema import (
+    EventSchema,
+    InvalidSchema,
+    load_metrics,
+    load_schemas,
+)
+from usage_pipeline.warehouse import Warehouse, column_list
+from usage_pipeline.warehouse.connection import Connection
+
+Metric = Annotated[str, typer.Argument(help="The metric.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(metrics)
+    app.command()(explain_metric)
+    app.command()(preview_metric)
+
+
+def metrics(
+    metric: Metric,
+    schema: SchemaOption = None,
+    customer: Customer = None,
+    begin: From = None,
+    end: To = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """List the values of a billable metric, per customer and window."""
+    found = _schema_of(metric, schema)
+    spec = found.all_metrics[metric]
+    only = narrowed("window_start", customer, begin, end, spec.time_zone)
+    names = [*key_columns(spec), "value", "events"]
+    query = f"""
+        SELECT ?, {column_list([*names, *_ORIGIN])} FROM {metric_table(found, metric)} {only.where}
+        ORDER BY {column_list(["window_start", "customer_id", *spec.group_by])}"""
+    flow = Flow(found, DataFolder.current())
+    with Warehouse(flow.folder).open() as connection:
+        flow.can_read(connection, types_only=True)
+        if not has_values(connection, found, metric):
+            words = f"The values of {metric}, as the YAML describes it now, are not computed yet."
+            show([], ["metric", *names], form, words)
+            remark(_HOW_TO_COMPUTE, "yellow")
+            return
+        rows = rows_of(connection, query, [metric, *only.values], ["metric", *names, *_ORIGIN])
+        columns = ["metric", *names, *([] if form is Format.table else _ORIGIN)]
+        show(rows, columns, form, "No values.")
+        _remark_stale(flow, metric)
+
+
+#: When a value was computed, and from which state of the ledger.
+_ORIGIN = ["computed_at", "ledger_state"]
+
+_HOW_TO_COMPUTE = (
+    "They are computed by the sensor of `usage-pipeline dev` within seconds, by the next ingest of "
+    "the schema, or when the metric is materialized in the UI."
+)
+
+
+def _remark_stale(flow: Flow, metric: str) -> None:
+    """Say which windows have fallen behind: their values are right for an older ledger."""
+    starts = flow.register.windows.stale(flow.schema.name).get(metric, [])
+    if starts:
+        shown = ", ".join(f"{start:%Y-%m-%dT%H:%MZ}" for start in starts[:5])
+        more = f" and {len(starts) - 5} more" if len(starts) > 5 else ""
+        remark(
+            f"{len(starts)} stale window{'s' if len(starts) > 1 else ''} of {metric} wait to be "
+            f"computed, from {shown}{more}. {_HOW_TO_COMPUTE}",
+            "yellow",
+        )
+
+
+def explain_metric(
+    metric: Metric,
+    customer: Annotated[str, typer.Option("--customer", help="The customer.")],
+    window: Annotated[
+        str, typer.Option("--window", help="A day or time in the window, such as its start.")
+    ],
+    schema: SchemaOption = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """List the events behind a value, each with the upload and line it came from."""
+    found = _schema_of(metric, schema)
+    spec = found.all_metrics[metric]
+    span = window_of(moment(window, "--window", spec.time_zone), spec.window, spec.time_zone)
+    flow = Flow(found, DataFolder.current())
+    with Warehouse(flow.folder).open() as connection:
+        if not flow.can_read(connection, types_only=True):
+            show([], ["upload", "line"], form, "No events.")
+            return
+        _remark_values(connection, flow, metric, customer, span)
+        behind = explain_value(connection, found, spec, customer, span)
+        rows = rows_of(connection, behind.query, behind.values, behind.columns)
+        show(rows, behind.columns, form, "No events take part.")
+
+
+def _remark_values(
+    connection: Connection, flow: Flow, metric: str, customer: str, window: TimeWindow
+) -> None:
+    """Say what is to be explained: the values, and when and from which ledger they came."""
+    spec, found = flow.schema.all_metrics[metric], flow.schema
+    remark(f"{metric}: {spec.in_words}")
+    remark(f"Window: {window.start.isoformat()} up to {window.end.isoformat()}")
+    if not has_values(connection, found, metric):
+        remark("Not computed yet.", "yellow")
+        return
+    columns = [*spec.group_by, "value", "events", *_ORIGIN]
+    query = f"""SELECT {column_list(columns)} FROM {metric_table(found, metric)}
+                WHERE customer_id = ? AND window_start = ? ORDER BY {column_list(columns)}"""
+    for row in rows_of(connection, query, [customer, window.start], columns):
+        groups = "".join(f"{name} {text(row[name]) or '(none)'}, " for name in spec.group_by)
+        remark(
+            f"Value: {groups}{text(row['value'])} from {row['events']} events, computed "
+            f"{row['computed_at'].isoformat(timespec='seconds')} when the ledger had followed "
+            f"decision {row['ledger_state']}"
+        )
+    _remark_stale(flow, metric)
+
+
+def preview_metric(
+    file: Annotated[Path, typer.Argument(help="YAML: what stands below `metrics:`.")],
+    schema: SchemaOption = None,
+    customer: Customer = None,
+    begin: From = None,
+    end: To = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Compute metrics that are in no schema yet, on the real ledger. Writes nothing."""
+    [path] = existing_files([file])
+    asked = _with_metrics(path, schema)
+    names = list(
+        dict.fromkeys(name for spec in asked.metrics.values() for name in key_columns(spec))
+    )
+    columns = ["metric", *names, "value", "events"]
+    flow = Flow(asked, DataFolder.current())
+    if not flow.folder.warehouse.exists():
+        show([], columns, form, "Nothing is ingested yet.")
+        return
+    with Warehouse(flow.folder).open() as connection:
+        readable = has_ledger(connection, asked) and flow.can_read(connection, types_only=True)
+        rows = _previewed(connection, asked, customer, begin, end) if readable else iter(())
+        show(rows, columns, form, "No values.")
+
+
+def _previewed(
+    connection: Connection,
+    schema: EventSchema,
+    customer: str | None,
+    begin: str | None,
+    end: str | None,
+) -> Iterator[dict[str, Any]]:
+    for metric, spec in schema.metrics.items():
+        zone = spec.time_zone
+        first = None if begin is None else moment(begin, "--from", zone)
+        last = None if end is None else moment(end, "--to", zone)
+        table = preview(connection, schema, metric, first, last)
+        only = narrowed("window_start", customer, begin, end, zone)
+        names = [*key_columns(spec), "value", "events"]
+        query = f"""SELECT ?, {column_list(names)} FROM {table} {only.where}
+                    ORDER BY {column_list(["window_start", "customer_id", *spec.group_by])}"""
+        yield from rows_of(connection, query, [metric, *only.values], ["metric", *names])
+
+
+def _with_metrics(file: Path, schema: str | None) -> EventSchema:
+    schemas = load_schemas()
+    if schema is None and len(schemas) > 1:
+        raise WrongUse(f"Which events? Add --schema: {', '.join(schemas)}.")
+    base = schema_named(schema) if schema else next(iter(schemas.values()))
+    try:
+        return load_metrics(file, base)
+    except InvalidSchema as error:
+        raise WrongUse("This metric cannot be computed:", *error.problems) from None
+
+
+def _schema_of(metric: str, schema: str | None) -> EventSchema:
+    schemas = [schema_named(schema)] if schema else list(load_schemas().values())
+    having = [one for one in schemas if metric in one.all_metrics]
+    if not having:
+        known = ", ".join(sorted({name for one in schemas for name in one.all_metrics}))
+        raise WrongUse(f"There is no metric '{metric}'. There are: {known}.")
+    if len(having) > 1:
+        names = ", ".join(one.name for one in having)
+        raise WrongUse(f"Several schemas have a metric '{metric}'; add --schema: {names}.")
+    return having[0]
