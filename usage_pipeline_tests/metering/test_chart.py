@@ -255,6 +255,14 @@ def test_bars_turn_into_areas_where_they_would_be_too_thin() -> None:
     assert len(bars(chart_of(*at_random(1, 401), window="hour"), FIRST)) == 1
 
 
+@pytest.mark.parametrize("count", [500, 5000])
+def test_areas_have_gaps_where_bars_would(count: int) -> None:
+    values = [(start, Decimal(5)) for start in starts(count, "hour")]
+    some = Series("Acme", values[: count // 3] + values[count // 2 :])
+    left, right, _ = filled(chart_of(some, window="hour"), FIRST)
+    assert max(x for x, _ in left) < min(x for x, _ in right)
+
+
 @pytest.mark.parametrize("adds_up", [True, False])
 @pytest.mark.parametrize("count", [399, 1000, 1200, 20_000])
 def test_a_picture_of_many_windows_stays_small(count: int, adds_up: bool) -> None:
@@ -299,7 +307,10 @@ def test_no_text_breaks_a_chart_or_writes_to_the_terminal(
     assert all(len(one) <= 80 and one.isprintable() for one in every)
 
 
-@pytest.mark.parametrize("text", ["$x^2$", "<b>&amp;</b>", "_internal", "שלום", "日本", "😀"])
+@pytest.mark.parametrize(
+    "text",
+    ["$x^2$", "<b>&amp;</b>", '<path d="M 1.23456 2"/>', "_internal", "שלום", "日本", "😀"],
+)
 def test_what_can_be_shown_is_shown_as_it_was_written(text: str) -> None:
     found = texts(chart_of(series(text, 1), title=text, unit=text))
     assert found.count(text) == 3
@@ -339,6 +350,7 @@ def test_a_png_has_the_size_of_a_screen(tmp_path: Path) -> None:
     content = (tmp_path / "chart.PNG").read_bytes()
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">II", content[16:24]) == (1500, 720)
+    assert b"Software" not in content
 
 
 def test_a_file_takes_the_place_of_the_last_and_leaves_nothing_beside(tmp_path: Path) -> None:
