@@ -255,10 +255,13 @@ def test_bars_turn_into_areas_where_they_would_be_too_thin() -> None:
     assert len(bars(chart_of(*at_random(1, 401), window="hour"), FIRST)) == 1
 
 
+@pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("count", [500, 5000])
-def test_areas_have_gaps_where_bars_would(count: int) -> None:
+def test_areas_have_gaps_where_bars_would(count: int, named: bool) -> None:
+    values: list[tuple[datetime, Decimal | None]]
     values = [(start, Decimal(5)) for start in starts(count, "hour")]
-    some = Series("Acme", values[: count // 3] + values[count // 2 :])
+    middle = [(start, None) for start, _ in values[count // 3 : count // 2] if named]
+    some = Series("Acme", [*values[: count // 3], *middle, *values[count // 2 :]])
     left, right, _ = filled(chart_of(some, window="hour"), FIRST)
     assert max(x for x, _ in left) < min(x for x, _ in right)
 
