@@ -284,6 +284,16 @@ def test_a_peak_of_one_hour_among_years_of_them_is_drawn() -> None:
 
 
 @pytest.mark.parametrize("adds_up", [True, False])
+def test_an_hour_alone_among_years_is_as_wide_as_a_line(adds_up: bool) -> None:
+    hours = [starts(1, "hour", f"{year}-03-01T00:00Z")[0] for year in (1995, 2010, 2024)]
+    some = Series("Acme", [(hour, Decimal(5)) for hour in hours])
+    drawing = drawn(chart_of(some, window="hour", adds_up=adds_up), "svg").decode()
+    mark = max(re.findall(r'<path d="[^"]*"[^>]*stroke: #332288[^>]*>', drawing), key=len)
+    assert mark.count("M ") == 3
+    assert "stroke-width: 0.5" in mark if adds_up else "stroke-linecap: square" in mark
+
+
+@pytest.mark.parametrize("adds_up", [True, False])
 @pytest.mark.parametrize("every", [[], [series("Acme")], [series("Acme", None, None)]])
 def test_a_chart_without_values_says_so(every: Sequence[Series], adds_up: bool) -> None:
     assert "no values" in texts(chart_of(*every, adds_up=adds_up))

@@ -53,12 +53,13 @@ def stack(
         _bars(axes, axis, above, colours)
         _bars(axes, axis, below, colours)
     else:
-        # From the outermost inwards: each covers what the one before has too much.
+        # From the outermost inwards: each covers what the one before has too much. The line around
+        # it is what can be seen of one hour alone among years.
         for edge in (above, below):
             for row, colour in reversed(list(zip(edge, colours, strict=True))):
                 if row.any():
                     corners = shapes.area(axis, np.where(known, row, np.nan))
-                    _fill(axes, corners, facecolor=colour, linewidth=0)
+                    _fill(axes, corners, color=colour, linewidth=0.5)
     return [Patch(facecolor=colour) for colour in colours], ends
 
 
