@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
@@ -62,6 +63,36 @@ def export_tables(
         shutil.rmtree(work, ignore_errors=True)
 
 
+def write_values(
+    connection: Connection,
+    schema: EventSchema,
+    metric: str,
+    where: str,
+    values: Sequence[object],
+    file: Path,
+) -> int:
+    """Write values of a metric as Parquet, to a folder that the connection may write to.
+
+    Returns how many.
+
+    Args:
+        where: a WHERE clause, or nothing; `values` are its parameters.
+
+    Raises:
+        duckdb.IOException, OSError: the file cannot be written; an older one is as it was.
+    """
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE chosen AS {_exact(schema, metric)} {where}", list(values)
+    )
+    unfinished = file.with_name(f".{uuid4().hex}")
+    try:
+        count = _write(connection, "FROM chosen ORDER BY window_start, customer_id", unfinished)
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return count
+
+
 def _write(connection: Connection, query: str, file: Path) -> int:
     copied = connection.execute(
         f"COPY ({query}) TO {literal(str(file))} (FORMAT parquet, COMPRESSION zstd)"
@@ -85,11 +116,12 @@ def _queries(connection: Connection, schema: EventSchema) -> Iterator[tuple[str,
     yield "places", f"{mine} ORDER BY place"
     for metric in schema.all_metrics:
         if has_values(connection, schema, metric):
-            # Parquet has no integers of 128 bits; DuckDB would write the nearest double.
-            exact = "CAST(value AS DECIMAL(38,0))" if _is_huge(schema, metric) else "value"
-            table = metric_table(schema, metric)
-            yield metric, f"SELECT * REPLACE ({exact} AS value) FROM {table}"
+            yield metric, _exact(schema, metric)
 
 
-def _is_huge(schema: EventSchema, metric: str) -> bool:
-    return value_type(schema, schema.all_metrics[metric]) == "HUGEINT"
+def _exact(schema: EventSchema, metric: str) -> str:
+    """The values of a metric, as Parquet can hold them."""
+    huge = value_type(schema, schema.all_metrics[metric]) == "HUGEINT"
+    # Parquet has no integers of 128 bits; DuckDB would write the nearest double.
+    exact = "CAST(value AS DECIMAL(38,0))" if huge else "value"
+    return f"SELECT * REPLACE ({exact} AS value) FROM {metric_table(schema, metric)}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,14 +17,18 @@ from usage_pipeline.cli.common import (
     schema_named,
 )
 from usage_pipeline.cli.filters import Customer, From, To, moment, narrowed, rows_of
-from usage_pipeline.cli.output import Format, show, text
+from usage_pipeline.cli.output import Format, page, show, text
 from usage_pipeline.cli.problems import WrongUse
 from usage_pipeline.data_folder import DataFolder
+from usage_pipeline.export import write_values
 from usage_pipeline.flow import Flow
 from usage_pipeline.ledger.tables import has_ledger
-from usage_pipeline.metering import TimeWindow, window_of
+from usage_pipeline.metering import TimeWindow, window_of, windows_between
+from usage_pipeline.metering.chart import Chart, draw
 from usage_pipeline.metering.explain import explain_value
 from usage_pipeline.metering.preview import preview
+from usage_pipeline.metering.series import chart_of
+from usage_pipeline.metering.sparkline import sparkline
 from usage_pipeline.metering.tables import has_values, metric_table
 from usage_pipeline.metering.windowed import key_columns
 from usage_pipeline.schema import (
@@ -34,6 +39,9 @@ from usage_pipeline.schema import (
 )
 from usage_pipeline.warehouse import Warehouse, column_list
 from usage_pipeline.warehouse.connection import Connection
+
+#: Series that a terminal shows the course of, and windows from which on there is one.
+MOST_COURSES, FEWEST_WINDOWS = 10, 3
 
 Metric = Annotated[str, typer.Argument(help="The metric.")]
 
@@ -50,9 +58,17 @@ def metrics(
     customer: Customer = None,
     begin: From = None,
     end: To = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Also draw them: a file.svg or file.png.")
+    ] = None,
+    parquet: Annotated[
+        Path | None, typer.Option("--parquet", help="Also write them: a file.parquet.")
+    ] = None,
     form: FormatOption = Format.table,
 ) -> None:
     """List the values of a billable metric, per customer and window."""
+    _writable(plot, "--plot", (".svg", ".png"))
+    _writable(parquet, "--parquet", (".parquet",))
     found = _schema_of(metric, schema)
     spec = found.all_metrics[metric]
     only = narrowed("window_start", customer, begin, end, spec.time_zone)
@@ -61,7 +77,8 @@ def metrics(
         SELECT ?, {column_list([*names, *_ORIGIN])} FROM {metric_table(found, metric)} {only.where}
         ORDER BY {column_list(["window_start", "customer_id", *spec.group_by])}"""
     flow = Flow(found, DataFolder.current())
-    with Warehouse(flow.folder).open() as connection:
+    beside = [] if parquet is None else [parquet.absolute().parent]
+    with Warehouse(flow.folder).open(*beside) as connection:
         flow.can_read(connection, types_only=True)
         if not has_values(connection, found, metric):
             words = f"The values of {metric}, as the YAML describes it now, are not computed yet."
@@ -71,7 +88,54 @@ def metrics(
         rows = rows_of(connection, query, [metric, *only.values], ["metric", *names, *_ORIGIN])
         columns = ["metric", *names, *([] if form is Format.table else _ORIGIN)]
         show(rows, columns, form, "No values.")
+        chosen = f"{metric_table(found, metric)} {only.where}"
+        if form is Format.table:
+            _show_courses(chart_of(connection, found, metric, chosen, only.values, MOST_COURSES))
+        if plot is not None:
+            draw(chart_of(connection, found, metric, chosen, only.values), plot)
+            remark(f"Drawn: {plot}")
+        if parquet is not None:
+            count = write_values(connection, found, metric, only.where, only.values, parquet)
+            remark(f"Written: {parquet}, {count:,} values")
         _remark_stale(flow, metric)
+
+
+def _writable(file: Path | None, option: str, suffixes: Sequence[str]) -> None:
+    """Raises WrongUse where a file cannot be meant: found out before anything is computed."""
+    if file is None:
+        return
+    if file.suffix.lower() not in suffixes:
+        raise WrongUse(f"{option} {file}: the name must end in {' or '.join(suffixes)}.")
+    if not file.absolute().parent.is_dir():
+        raise WrongUse(f"{option} {file}: there is no folder {file.absolute().parent}.")
+    if file.is_dir():
+        raise WrongUse(f"{option} {file}: there is a folder of that name.")
+
+
+def _show_courses(chart: Chart) -> None:
+    """Below a table, how the largest series went; two windows say nothing that it does not."""
+    starts = [start for series in chart.series for start, _ in series.values]
+    if len(set(starts)) < FEWEST_WINDOWS:
+        return
+    all_windows = windows_between(
+        min(starts), max(starts) + timedelta(seconds=1), chart.window, chart.time_zone
+    )
+    windows = [window.start for window in all_windows]
+    rows = []
+    for series in chart.series:
+        known = dict(series.values)
+        rows.append(
+            {
+                "series": series.name,
+                f"{windows[0]:%Y-%m-%d} to {windows[-1]:%Y-%m-%d}": sparkline(
+                    [known.get(start) for start in windows]
+                ),
+            }
+        )
+    page().print()
+    show(rows, list(rows[0]), Format.table, "")
+    if chart.others is not None:
+        page().print(f"The {len(rows)} largest of {len(rows) + chart.others.count:,}.")
 
 
 #: When a value was computed, and from which state of the ledger.

@@ -14,6 +14,8 @@ MOST = 13
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _ORDER: list[Window] = ["hour", "day", "week", "month"]
+#: Labels of long windows are months, this many days apart at least.
+_LONG: dict[Window, float] = {"quarter": 91, "year": 365}
 
 
 class _Rhythm(NamedTuple):
@@ -85,7 +87,8 @@ def _rhythm(first: datetime, end: datetime, window: Window) -> _Rhythm:
     possible = [
         one
         for one in _RHYTHMS
-        if _ORDER.index(one.kind) >= _ORDER.index(window)
+        if _ORDER.index(one.kind) >= _ORDER.index("month" if window in _LONG else window)
+        and one.days >= _LONG.get(window, 0)
         # Weeks are no part of how days and hours are counted.
         and (one.kind != "week" or window == "week")
     ]

@@ -23,8 +23,18 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Others:
+    """Series that are not given one by one. values: their sum per window; none where values do not
+    add up.
+    """
+
+    count: int
+    values: Sequence[tuple[datetime, Decimal | None]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
-    """The values of one metric.
+    """The values of one metric: at least its 8 largest series, and what is known of the others.
 
     unit: what is counted, such as `GB`; empty if it has no name. window, time_zone: the metric's.
     adds_up: whether the sum over customers means something, as it does for a sum or a count and
@@ -39,3 +49,4 @@ class Chart:
     series: Sequence[Series]
     adds_up: bool
     open_from: datetime | None = None
+    others: Others | None = None

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from functools import reduce
 
-from usage_pipeline.metering.chart.model import Chart, Series
+from usage_pipeline.metering.chart.model import Chart, Others, Series
 
 MOST = 8
 
@@ -39,10 +39,13 @@ def select(chart: Chart) -> Selection:
     known = [(one.name, _known(one)) for one in chart.series]
     known.sort(key=lambda one: _size(one[1], chart.adds_up), reverse=True)
     shown, rest = known[:MOST], known[MOST:]
-    if not rest or not chart.adds_up:
-        return Selection(shown, 0, len(rest))
-    name = "1 other" if len(rest) == 1 else f"{len(rest):,} others"
-    return Selection([*shown, (name, total(values for _, values in rest))], len(rest), 0)
+    others = chart.others or Others(0)
+    count = len(rest) + others.count
+    if not count or not chart.adds_up:
+        return Selection(shown, 0, count)
+    name = "1 other" if count == 1 else f"{count:,} others"
+    beyond = _known(Series(name, others.values))
+    return Selection([*shown, (name, total([*(one for _, one in rest), beyond]))], count, 0)
 
 
 def total(series: Iterable[Values]) -> Values:
