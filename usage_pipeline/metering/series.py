@@ -14,7 +14,7 @@ from usage_pipeline.metering.windows import window_of
 from usage_pipeline.printable import printable
 from usage_pipeline.schema import EventSchema, MetricSpec
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.sql import column_list
+from usage_pipeline.warehouse.sql import column_list, quoted
 
 MOST = 8
 
@@ -28,6 +28,8 @@ def chart_of(
     most: int = MOST,
 ) -> Chart:
     """The chart of a metric's values: its largest series one by one, the others added up.
+
+    A series is a customer. Where values do not add up, it is one group of a customer.
 
     Args:
         rows: what stands behind FROM: the metric's table, with or without a condition.
@@ -49,7 +51,7 @@ def chart_of(
         unit=unit_of(schema, spec),
         window=spec.window,
         time_zone=spec.time_zone,
-        series=_series(connection, spec, most),
+        series=_series(connection, _names(spec, adds_up=adds_up), most),
         adds_up=adds_up,
         open_from=window_of(datetime.now(UTC), spec.window, spec.time_zone).start,
         others=Others(count - most, others) if count > most else None,
@@ -74,35 +76,39 @@ def _rank(
     connection: Connection, spec: MetricSpec, rows: str, values: Sequence[Any], *, adds_up: bool
 ) -> None:
     """A table of the values, each with the rank of its series, 1 being the largest."""
-    keys = column_list(["customer_id", *spec.group_by])
-    size = "sum(abs(value))" if adds_up else "max(abs(value))"
+    keys = column_list(_names(spec, adds_up=adds_up))
+    together, size = ("sum", "sum(abs(value))") if adds_up else ("max", "max(abs(value))")
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE courses AS
+            SELECT {keys}, window_start, {together}(value) AS value FROM {rows}
+            GROUP BY {keys}, window_start""",
+        list(values),
+    )
+    same = " AND ".join(
+        f"courses.{quoted(name)} IS NOT DISTINCT FROM sizes.{quoted(name)}"
+        for name in _names(spec, adds_up=adds_up)
+    )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE ranked AS
-            SELECT chosen.*, sizes.size_rank
-            FROM (SELECT {keys}, window_start, value FROM {rows}) AS chosen
+            SELECT courses.*, sizes.size_rank FROM courses
             JOIN (SELECT {keys}, row_number() OVER (ORDER BY {size} DESC, {keys}) AS size_rank
-                  FROM (SELECT * FROM {rows}) GROUP BY {keys}) AS sizes
-              ON {_same(["customer_id", *spec.group_by])}""",
-        [*values, *values],
+                  FROM courses GROUP BY {keys}) AS sizes ON {same}"""
     )
 
 
-def _same(names: Sequence[str]) -> str:
-    return " AND ".join(
-        f"chosen.{column_list([name])} IS NOT DISTINCT FROM sizes.{column_list([name])}"
-        for name in names
-    )
+def _names(spec: MetricSpec, *, adds_up: bool) -> list[str]:
+    return ["customer_id"] if adds_up else ["customer_id", *spec.group_by]
 
 
-def _series(connection: Connection, spec: MetricSpec, most: int) -> list[Series]:
-    keys = column_list(["customer_id", *spec.group_by])
+def _series(connection: Connection, names: Sequence[str], most: int) -> list[Series]:
+    keys = column_list(names)
     rows = connection.execute(
         f"""SELECT size_rank, window_start, CAST(value AS VARCHAR), {keys} FROM ranked
             WHERE size_rank <= {most} ORDER BY size_rank, window_start"""
     ).fetchall()
     found: dict[int, tuple[str, list[tuple[datetime, Decimal | None]]]] = {}
-    for rank, start, text, *names in rows:
-        name = ", ".join(_in_words(one) for one in names)
+    for rank, start, text, *words in rows:
+        name = ", ".join(_in_words(one) for one in words)
         found.setdefault(rank, (name, []))[1].append((start.astimezone(UTC), Decimal(text)))
     return [Series(name, points) for name, points in found.values()]
 

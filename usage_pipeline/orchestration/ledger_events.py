@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -74,14 +75,20 @@ def fail_if(troubles: dict[str, str]) -> None:
 
 
 def window_events(
-    schema: EventSchema, metric: str, computed: list[ComputedWindow]
+    schema: EventSchema,
+    metric: str,
+    computed: list[ComputedWindow],
+    chart: Mapping[str, Any] | None = None,
 ) -> Iterator[dg.AssetMaterialization]:
-    """A materialization per computed window of a metric."""
+    """A materialization per computed window of a metric; the last one has the chart, if any."""
     spec = schema.all_metrics[metric]
     partitions = window_partitions(schema, spec)
     for one in computed:
         yield dg.AssetMaterialization(
             dg.AssetKey([schema.name, metric]),
             partition=window_key(partitions, one.window),
-            metadata=window_metadata(one, spec),
+            metadata={
+                **window_metadata(one, spec),
+                **(chart if chart and one is computed[-1] else {}),
+            },
         )

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from usage_pipeline.metering import MetricFailed, compute_each
+from usage_pipeline.metering import ComputedWindow, MetricFailed, compute_each
 from usage_pipeline.metering.refresh import prepare_metrics
 from usage_pipeline.orchestration.ledger_events import open_ledger, window_events
-from usage_pipeline.orchestration.metric_metadata import metric_columns
+from usage_pipeline.orchestration.metric_metadata import chart_metadata, metric_columns
 from usage_pipeline.orchestration.partitions import window_partitions, windows_of
 from usage_pipeline.orchestration.reconciliation import reconciliation_result, reconciliation_spec
 from usage_pipeline.orchestration.resources import POOL, UsageWarehouse
@@ -64,13 +64,16 @@ def metric_asset(schema: EventSchema, metric: str) -> dg.AssetsDefinition:
             prepare_metrics(connection, flow.register, schema)
             if context.selected_asset_keys:
                 windows = windows_of(partitions, context.partition_keys)
+                done: list[ComputedWindow] = []
                 for computed in compute_each(connection, schema, metric, windows):
                     if isinstance(computed, MetricFailed):
                         failed = computed
                         continue
-                    done = [one.window.start for one in computed]
-                    flow.register.windows.clear(schema.name, metric, done)
-                    yield from window_events(schema, metric, computed)
+                    starts = [one.window.start for one in computed]
+                    flow.register.windows.clear(schema.name, metric, starts)
+                    done += computed
+                chart = chart_metadata(connection, schema, metric)
+                yield from window_events(schema, metric, done, chart)
             if context.selected_asset_check_keys:
                 yield reconciliation_result(connection, flow.register, schema, metric)
         if failed is not None:

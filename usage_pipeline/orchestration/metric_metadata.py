@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,13 +12,28 @@ import dagster as dg
 
 from usage_pipeline.metering import ComputedWindow
 from usage_pipeline.metering.aggregates import value_type
+from usage_pipeline.metering.chart import drawn
 from usage_pipeline.metering.refresh import is_open
+from usage_pipeline.metering.series import chart_of
+from usage_pipeline.metering.tables import metric_table
 from usage_pipeline.orchestration.metadata import field_column
 from usage_pipeline.printable import plain_number, printable
 from usage_pipeline.reading import clip
-from usage_pipeline.schema import EventSchema, MetricSpec
+from usage_pipeline.schema import EventSchema, MetricSpec, Window
+from usage_pipeline.warehouse.connection import Connection
 
 _LONGEST_NAME = 200
+
+#: Windows on a chart, at least; it is kept with each run that draws one.
+CHARTED_WINDOWS = 60
+LONGEST: dict[Window, timedelta] = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(hours=25),
+    "week": timedelta(days=7, hours=1),
+    "month": timedelta(days=31),
+    "quarter": timedelta(days=92),
+    "year": timedelta(days=366),
+}
 
 
 def metric_columns(schema: EventSchema, metric: str) -> dg.TableSchema:
@@ -65,6 +82,19 @@ def window_metadata(computed: ComputedWindow, spec: MetricSpec) -> Mapping[str, 
         ]
         shown["top_customers"] = dg.MetadataValue.table(rows)
     return shown
+
+
+def chart_metadata(connection: Connection, schema: EventSchema, metric: str) -> Mapping[str, Any]:
+    """The newest windows of a metric as a chart; nothing where it has no values."""
+    spec, table = schema.all_metrics[metric], metric_table(schema, metric)
+    newest = connection.execute(f"SELECT max(window_start) FROM {table}").fetchall()[0][0]
+    if newest is None:
+        return {}
+    since = newest - CHARTED_WINDOWS * LONGEST[spec.window]
+    chart = chart_of(connection, schema, metric, f"{table} WHERE window_start > ?", [since])
+    picture = base64.b64encode(drawn(chart, "svg")).decode("ascii")
+    # An image runs nothing and loads nothing, whatever customers are called.
+    return {"chart": dg.MetadataValue.md(f"![{metric}](data:image/svg+xml;base64,{picture})")}
 
 
 def _change(amount: Decimal, before: Decimal) -> Mapping[str, Any]:
