@@ -30,7 +30,7 @@ for commands in (
     review_commands,
     mapping_commands,
     ledger_commands,
-    look_commands,
     metric_commands,
+    look_commands,
 ):
     commands.add_to(app)

@@ -17,7 +17,7 @@ from usage_pipeline.cli.common import (
     schema_named,
 )
 from usage_pipeline.cli.filters import Customer, From, To, moment, narrowed, rows_of
-from usage_pipeline.cli.output import Format, page, show, text
+from usage_pipeline.cli.output import Format, minute, page, short, show, text
 from usage_pipeline.cli.problems import WrongUse
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.export import write_values
@@ -190,7 +190,7 @@ def _remark_values(
     """Say what is to be explained: the values, and when and from which ledger they came."""
     spec, found = flow.schema.all_metrics[metric], flow.schema
     remark(f"{metric}: {spec.in_words}")
-    remark(f"Window: {window.start.isoformat()} up to {window.end.isoformat()}")
+    remark(f"Window: {short(window.start)} up to {short(window.end)}")
     if not has_values(connection, found, metric):
         remark("Not computed yet.", "yellow")
         return
@@ -200,9 +200,9 @@ def _remark_values(
     for row in rows_of(connection, query, [customer, window.start], columns):
         groups = "".join(f"{name} {text(row[name]) or '(none)'}, " for name in spec.group_by)
         remark(
-            f"Value: {groups}{text(row['value'])} from {row['events']} events, computed "
-            f"{row['computed_at'].isoformat(timespec='seconds')} when the ledger had followed "
-            f"decision {row['ledger_state']}"
+            f"Value: {groups}{text(row['value'])} from {row['events']} "
+            f"event{'' if row['events'] == 1 else 's'}, computed {minute(row['computed_at'])} "
+            f"when the ledger had followed decision {row['ledger_state']}"
         )
     _remark_stale(flow, metric)
 

@@ -96,7 +96,7 @@ def _table(rows: list[Row], columns: Sequence[str], empty: str) -> None:
         )
     for row in rows[:TABLE_ROWS]:
         # Text, not markup: square brackets in a file are not ours to interpret.
-        table.add_row(*(Text(printable(_short(row.get(column)))) for column in columns))
+        table.add_row(*(Text(printable(short(row.get(column)))) for column in columns))
     console.print(table)
     if len(rows) > TABLE_ROWS:
         console.print(f"The first {TABLE_ROWS}; --format json or csv prints all.")
@@ -119,13 +119,17 @@ def text(value: Any) -> str:
     return plain if isinstance(plain, str) else json.dumps(plain, default=_plain)
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """For a person: to the minute where that is all of it, in UTC."""
     if isinstance(value, datetime):
         whole = value.second == 0 and value.microsecond == 0
-        moment = value.astimezone(UTC)
-        return f"{moment:%Y-%m-%d %H:%M}Z" if whole else f"{moment:%Y-%m-%d %H:%M:%S}Z"
+        return minute(value) if whole else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
     return text(value)
+
+
+def minute(moment: datetime) -> str:
+    """The minute of a moment, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}Z"
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,8 @@ import yaml
 from usage_pipeline.data_folder import PROJECT
 from usage_pipeline.metering import window_of
 from usage_pipeline.schema import Aggregation, MetricSpec
+from usage_pipeline_tests.docs.console import follow
+from usage_pipeline_tests.docs.test_docs import section
 from usage_pipeline_tests.metering.oracle import Event, values_of
 from usage_pipeline_tests.metering.small_ledger import (
     EMPTY,
@@ -23,6 +25,7 @@ from usage_pipeline_tests.metering.small_ledger import (
     schema_with,
     windows_with,
 )
+from usage_pipeline_tests.workplace import Workplace
 
 PAGE = (PROJECT / "docs" / "metrics.md").read_text(encoding="utf-8")
 _EXAMPLE = re.compile(r"^```yaml\n((?:(?!```).*\n)*)```\n\n((?:\|.*\n)+)", re.MULTILINE)
@@ -54,7 +57,7 @@ def examples() -> list[Example]:
 
 def events() -> list[Event]:
     """The events of the page, in the order of their lines."""
-    [text] = re.findall(r"^```csv\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    text, *_ = re.findall(r"^```csv\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     found = []
     for line, row in enumerate(csv.DictReader(text.splitlines()), start=2):
         fields = {
@@ -123,3 +126,13 @@ def sums_of_daily_peaks(spec: MetricSpec) -> Values:
         (customer, f"{start:%Y-%m-%d}"): sum(days.values(), Decimal(0))
         for (customer, start), days in peaks.items()
     }
+
+
+def test_the_worked_example_says_what_its_commands_print(
+    work: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(work.files)
+    done = follow(section("metrics.md", "A worked example"), work)
+    assert done.shown == done.printed
+    used = [command.split()[1] for command, _ in done.shown]
+    assert used == ["ingest", "metrics", "explain-metric", "preview-metric"]
