@@ -141,7 +141,8 @@ _REFUSED = {
     "CASE": "CASE is not allowed; use AND, OR and NOT",
 }
 
-_BEGIN, _END = "SELECT 1 FROM events WHERE (\n", "\n)"
+#: Around the text: nothing but one condition can stand there without being seen in the tree.
+_BEGIN, _END = "SELECT 1 FROM events WHERE CASE WHEN (\n", "\n) THEN true END"
 _QUOTED_OR_COMMENT = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|(?P<comment>--|/\*)""")
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d(:?\d\d)?)", re.ASCII
@@ -157,15 +158,15 @@ def parse_condition(text: str, fields: Mapping[str, FieldSpec]) -> Condition:
     """
     try:
         tree = syntax_tree(text, begin=_BEGIN, end=_END)
-        rest = {**tree.node, "where_clause": None}
-        if without_places(rest) != _frame():
+        node = _taken_out(tree.node)
+        if node is None or without_places(tree.node) != _frame():
             raise NotOneSelect("")
         for found in _QUOTED_OR_COMMENT.finditer(text):
             if found["comment"]:
                 raise WrongCondition(
                     "a comment is not allowed in a condition; the metric has a description for it"
                 )
-        return _Reader(tree, fields).condition(tree.node["where_clause"])
+        return _Reader(tree, fields).condition(node)
     except NotOneSelect:
         raise WrongCondition(f"there is more in it than one condition. {ALLOWED}") from None
     except WrongSql as error:
@@ -174,9 +175,18 @@ def parse_condition(text: str, fields: Mapping[str, FieldSpec]) -> Condition:
         raise WrongCondition("it is nested too deeply; write it with fewer levels") from None
 
 
+def _taken_out(select: Node) -> Node | None:
+    """What stands where the text was put; it leaves a hole in the tree."""
+    where = select.get("where_clause") or {}
+    for check in where.get("case_checks", ())[:1]:
+        return cast(Node, check.pop("when_expr"))
+    return None
+
+
 @lru_cache(maxsize=1)
 def _frame() -> Node:
-    node = {**syntax_tree("true", begin=_BEGIN, end=_END).node, "where_clause": None}
+    node = syntax_tree("true", begin=_BEGIN, end=_END).node
+    _taken_out(node)
     return cast(Node, without_places(node))
 
 

@@ -53,7 +53,7 @@ class SyntaxTree:
     def told(self, node: Node, what: str) -> str:
         """`what`, with the piece of the text that it is about before it."""
         piece = self.piece(node)
-        return f"in `{piece}`: {what}" if piece else what
+        return printable(f"in `{piece}`: {what}" if piece else what)
 
 
 def syntax_tree(sql: str, *, begin: str = "", end: str = "") -> SyntaxTree:
