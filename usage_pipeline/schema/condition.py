@@ -219,7 +219,7 @@ class _Reader:
             return test if kind == "OPERATOR_IS_NULL" else Not(test)
         if kind == "COMPARE_IN":
             return self._among(node)
-        if kind == "FUNCTION" and node["function_name"] in ("~~", "!~~"):
+        if kind == "FUNCTION" and node["is_operator"] and node["function_name"] in ("~~", "!~~"):
             return self._like(node)
         if kind == "COLUMN_REF":
             field = self._field(node, node)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from usage_pipeline.schema.condition import WrongCondition, parse_condition
 from usage_pipeline.schema.digits import digits_around_point
 from usage_pipeline.schema.event_schema import EventSchema
 from usage_pipeline.schema.metric_spec import MetricSpec
 from usage_pipeline.schema.parts import NAME_PATTERN, KeyPath, Problem
-from usage_pipeline.schema.select import WrongSelect, check_select
 from usage_pipeline.schema.time_zones import changes_by_whole_hours, zone_problems
 
 RESERVED_GROUPS = (
@@ -109,12 +107,17 @@ def _numbers(path: KeyPath, metric: MetricSpec) -> Iterator[Problem]:
 
 
 def _texts(path: KeyPath, metric: MetricSpec, schema: EventSchema) -> Iterator[Problem]:
+    # Only these two need the engine's parser, and few metrics have them.
     if metric.where is not None:
+        from usage_pipeline.schema.condition import WrongCondition, parse_condition
+
         try:
             parse_condition(metric.where, schema.fields)
         except WrongCondition as error:
             yield (*path, "where"), str(error)
     if metric.sql is not None and metric.aggregation == "sql":
+        from usage_pipeline.schema.select import WrongSelect, check_select
+
         groups = [name for name in dict.fromkeys(metric.group_by) if name in schema.fields]
         event_key = () if schema.every_line_counts else schema.key_fields
         try:

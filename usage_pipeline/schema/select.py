@@ -154,8 +154,15 @@ class _Rules:
             self._window(node, events)
         elif kind == "DISTINCT_MODIFIER":
             if node["distinct_on_targets"]:
-                message = "DISTINCT ON is not allowed: of several rows, chance picks one"
-                raise WrongSelect(f"{message}. Use GROUP BY with min or max")
+                raise WrongSelect(
+                    "DISTINCT ON is not allowed: of several rows, chance picks one. Use GROUP BY "
+                    "with min or max"
+                )
+        elif kind == "LIMIT_MODIFIER":
+            raise WrongSelect(
+                "LIMIT and OFFSET are not allowed: of equal rows, chance picks one. Use min, max, "
+                "or QUALIFY rank() OVER (ORDER BY …) <= n"
+            )
         elif kind not in NODES:
             self._wrong(node, REFUSED_NODES.get(kind, "this is not allowed in a metric's SELECT"))
         if kind == "JOIN" and node["ref_type"] not in JOINS:
@@ -196,9 +203,13 @@ class _Rules:
         if node["function_name"].lower() not in ORDERED_WINDOW_FUNCTIONS and not by_rows:
             return
         columns = [*node["partitions"], *(order["expression"] for order in node["orders"])]
-        paths = [one["column_names"] for one in columns if one["type"] == "COLUMN_REF"]
+        paths = [
+            [name.lower() for name in one["column_names"]]
+            for one in columns
+            if one["type"] == "COLUMN_REF"
+        ]
         # A qualified name may be that of another row: of a query further out.
-        named = {path[-1].lower() for path in paths if path[:-1] in ([], [events])}
+        named = {path[-1] for path in paths if path[:-1] in ([], [events])}
         if events is not None and self.event_key and named.issuperset(self.event_key):
             return
         what = "ROWS" if by_rows else f"`{node['function_name']}`"
@@ -232,7 +243,7 @@ def _events_alone(select: Node) -> str | None:
     if source["type"] != "BASE_TABLE" or grouped or source["column_name_alias"]:
         return None
     table = str(source["table_name"])
-    return (str(source["alias"]) or table) if table.lower() == EVENTS else None
+    return (str(source["alias"]) or table).lower() if table.lower() == EVENTS else None
 
 
 def _nodes(value: Any) -> Iterator[Node]:
@@ -244,7 +255,7 @@ def _nodes(value: Any) -> Iterator[Node]:
 
 
 def _check_bound(sql: str, fields: Mapping[str, FieldSpec], group_by: Sequence[str]) -> None:
-    """Have the engine bind `sql` to an empty table of the fields' types, and look at the types."""
+    """Have the engine bind `sql` to no events with the fields' types, and look at the types."""
     for name in WINDOW_COLUMNS:
         if name in fields:
             raise WrongSelect(
@@ -254,10 +265,14 @@ def _check_bound(sql: str, fields: Mapping[str, FieldSpec], group_by: Sequence[s
     embedded = f"{_BEGIN}{sql}{_END}"
     with closing(empty_connection()) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        columns = [f"{quoted(name)} {sql_type(field)}" for name, field in fields.items()]
-        columns += [f"{name} TIMESTAMPTZ" for name in WINDOW_COLUMNS]
+        types = {name: sql_type(field) for name, field in fields.items()}
+        types |= dict.fromkeys(WINDOW_COLUMNS, "TIMESTAMPTZ")
+        columns = ", ".join(
+            f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items()
+        )
         try:
-            connection.execute(f"CREATE TABLE {EVENTS} ({', '.join(columns)})")
+            # A view, as where it runs: a table would have a rowid.
+            connection.execute(f"CREATE VIEW {EVENTS} AS SELECT {columns} WHERE false")
         except duckdb.Error:
             raise WrongSelect("it cannot be checked before the fields' types are right") from None
         try:

@@ -89,8 +89,6 @@ NODES = _names(
 JOINS = frozenset({"REGULAR", "NATURAL", "CROSS"})
 
 REFUSED_NODES = {
-    "LIMIT_MODIFIER": "LIMIT and OFFSET are not allowed: of equal rows, chance picks one. Use min, "
-    "max, or QUALIFY rank() OVER (ORDER BY …) <= n",
     "RECURSIVE_CTE_NODE": "WITH RECURSIVE is not allowed",
     "TABLE_FUNCTION": "a table function is not allowed; only `events` is read",
     "SHOW_REF": "DESCRIBE and SHOW are not allowed; only `events` is read",

@@ -248,6 +248,7 @@ def test_with_gives_no_way_out(sql: str, says: str) -> None:
         ("SELECT " + "NOT " * 2000 + "true", "nested too deeply"),
         ("FROM " + ", ".join(f"events e{number}" for number in range(600)), "nested too deeply"),
         (value_of("sum(nope)"), 'Referenced column "nope" not found'),
+        (value_of("max(rowid)"), 'Referenced column "rowid" not found'),
         (value_of("region"), "Add it to GROUP BY, or take min or max."),
         (value_of("sum(region)"), "No function matches"),
     ],
