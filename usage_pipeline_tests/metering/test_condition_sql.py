@@ -90,15 +90,28 @@ COMPARABLE = [
     ("timestamp", "seen"),
 ]
 ROWS = st.lists(
-    st.fixed_dictionaries({name: st.none() | values for name, values in VALUES.items()}), max_size=8
+    st.fixed_dictionaries({name: st.none() | values for name, values in VALUES.items()}),
+    min_size=3,
+    max_size=8,
 )
+
+
+def plain(value: Cell) -> str:
+    """The plainest way to write a value."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    text = value.isoformat() if isinstance(value, datetime) else value
+    assert text is not None
+    return "'" + text.replace("'", "''") + "'"
 
 
 @st.composite
 def written_values(draw: st.DrawFn, value: Cell) -> str:
     """One of the ways to write a value."""
     if isinstance(value, bool):
-        return draw(st.sampled_from(["true", "TRUE"] if value else ["false", "False"]))
+        return draw(st.sampled_from([plain(value), plain(value).upper()]))
     if isinstance(value, datetime):
         hours = draw(st.sampled_from([0, 1, -11]))
         text = value.astimezone(timezone(timedelta(hours=hours))).isoformat()
@@ -107,9 +120,8 @@ def written_values(draw: st.DrawFn, value: Cell) -> str:
         _, digits, exponent = value.as_tuple()
         mantissa = "".join(map(str, digits))
         scientific = f"{'-' if value.is_signed() else ''}{mantissa}e{exponent}"
-        return draw(st.sampled_from([f"{value:f}", scientific]))
-    assert value is not None
-    return "'" + value.replace("'", "''") + "'"
+        return draw(st.sampled_from([plain(value), scientific]))
+    return plain(value)
 
 
 def named(name: str) -> st.SearchStrategy[str]:
@@ -281,6 +293,48 @@ def test_rows_are_selected_exactly_as_said(
 ) -> None:
     expected = [number for number, row in enumerate(rows) if said.truth(row) is True]
     assert selected(connection, rows, said.text) == expected
+
+
+#: Values so near to each other that a DOUBLE, a fold of letters or a time zone would mix them up.
+NEAR: dict[str, list[Cell]] = {
+    "region": ["a", "A", "a ", "ä", "a\u0308", "€", "𝄞", ""],
+    "calls": [Decimal(number) for number in (2**63 - 1, 2**63 - 2, 2**53 + 1, 2**53, -(2**63), 0)],
+    "gb": [
+        Decimal(text)
+        for text in (
+            "0.1",
+            "0.100000000000000001",
+            "99999999999999999999.999999999999999999",
+            "99999999999999999999.999999999999999998",
+            "-0.000000000000000001",
+            "0",
+        )
+    ],
+    "paid": [True, False],
+    "seen": [
+        datetime(2024, 3, 10, 7, tzinfo=UTC),
+        datetime(2024, 3, 10, 6, 59, 59, 999_999, tzinfo=UTC),
+        datetime(2024, 11, 3, 5, 30, tzinfo=UTC),
+        datetime(2024, 11, 3, 6, 30, tzinfo=UTC),
+    ],
+}
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["field first", "value first"])
+@pytest.mark.parametrize("sign", [*COMPARISONS, "IS DISTINCT FROM", "IS NOT DISTINCT FROM"])
+@pytest.mark.parametrize("name", list(NEAR))
+def test_values_next_to_each_other_are_told_apart(
+    connection: Connection, name: str, sign: str, turned: bool
+) -> None:
+    cells: list[Cell] = [*NEAR[name], None]
+    rows: list[Row] = [dict.fromkeys(FIELDS) | {name: cell} for cell in cells]
+    for value in NEAR[name]:
+        text = f"{plain(value)} {sign} {name}" if turned else f"{name} {sign} {plain(value)}"
+        truths = [
+            compared(value, sign, cell) if turned else compared(cell, sign, value) for cell in cells
+        ]
+        expected = [number for number, truth in enumerate(truths) if truth is True]
+        assert selected(connection, rows, text) == expected, text
 
 
 @settings(deadline=None)
