@@ -99,5 +99,13 @@ class Workplace:
         found: list[dict[str, Any]] = self.run(*arguments, "--format", "json").json
         return found
 
+    def values(self, metric: str, *options: str) -> list[dict[str, Any]]:
+        """The values of a metric, whenever and from whichever ledger they were computed."""
+        origin = ("computed_at", "ledger_state")
+        return [
+            {name: cell for name, cell in row.items() if name not in origin}
+            for row in self.listing("metrics", metric, *options)
+        ]
+
     def upload(self, key: str) -> Upload:
         return self.register.find(key)

@@ -131,7 +131,7 @@ def test_events_by_customer_and_time(work: Workplace, upload: str) -> None:
 
 
 def test_metrics_have_windows_groups_value_and_events(work: Workplace, upload: str) -> None:
-    assert work.listing("metrics", "api_calls")[0] == {
+    assert work.values("api_calls")[0] == {
         "metric": "api_calls",
         "customer_id": "acme",
         "window_start": "2024-10-01T00:00:00+00:00",

@@ -76,10 +76,10 @@ def whole(work: Workplace) -> dict[str, list[dict[str, Any]]]:
     return {
         "uploads": work.listing("uploads"),
         "events": work.listing("events", "--schema", "api_usage"),
-        "api_calls": work.listing("metrics", "api_calls", "--schema", "api_usage"),
-        "peak_storage": work.listing("metrics", "peak_storage", "--schema", "api_usage"),
+        "api_calls": work.values("api_calls", "--schema", "api_usage"),
+        "peak_storage": work.values("peak_storage", "--schema", "api_usage"),
         "storage": work.listing("events", "--schema", "storage_summary"),
-        "gb_hours": work.listing("metrics", "gb_hours"),
+        "gb_hours": work.values("gb_hours"),
     }
 
 

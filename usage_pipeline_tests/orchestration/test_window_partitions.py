@@ -242,22 +242,22 @@ def test_each_window_gets_its_partition(island: Workplace) -> None:
 
 
 def test_a_range_over_the_skipped_day_computes_each_window_once(island: Workplace) -> None:
-    before = island.listing("metrics", "per_day")
+    before = values(island, "per_day")
     computed = run_partitions(island, "2011-12-28", "2012-01-01")
     assert computed == ["2011-12-28", "2011-12-29", "2011-12-31", "2012-01-01"]
-    assert island.listing("metrics", "per_day") == before
+    assert values(island, "per_day") == before
 
 
 def test_a_run_of_the_skipped_day_alone_computes_the_day_that_begins_in_its_place(
     island: Workplace,
 ) -> None:
-    before = island.listing("metrics", "per_day")
+    before = values(island, "per_day")
     with island.flow("island").warehouse.open() as connection:
         connection.execute("DELETE FROM island.per_day WHERE value = 10")
     day_after = datetime(2011, 12, 30, 10, tzinfo=UTC)
     island.register.windows.mark("island", {"per_day": [day_after]})
     assert run_partitions(island, "2011-12-30", "2011-12-30") == ["2011-12-31"]
-    assert island.listing("metrics", "per_day") == before
+    assert values(island, "per_day") == before
     assert island.register.windows.stale("island") == {}
 
 
@@ -266,7 +266,7 @@ def test_the_skipped_day_has_no_window_and_no_window_is_no_work(island: Workplac
     spec = flow.schema.all_metrics["per_day"]
     windows = windows_of(window_partitions(flow.schema, spec), ["2011-12-30"])
     assert windows == []
-    before = island.listing("metrics", "per_day")
+    before = values(island, "per_day")
     with flow.warehouse.open() as connection:
         assert compute_windows(connection, flow.schema, "per_day", windows) == []
-    assert island.listing("metrics", "per_day") == before
+    assert values(island, "per_day") == before

@@ -69,7 +69,7 @@ class RealUsage:
         return [{"upload": upload, "line": line} | row for line, row in self.expected.items()]
 
     def values(self, metric: str) -> list[oracle.Row]:
-        listed = self.work.listing("metrics", metric, "--schema", self.real.schema)
+        listed = self.work.values(metric, "--schema", self.real.schema)
         decimals = {"value"} if self.real.metrics[metric].field in self.real.decimals else set()
         return [exact(row, decimals) for row in listed]
 
