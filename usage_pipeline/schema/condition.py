@@ -23,6 +23,7 @@ from usage_pipeline.warehouse.syntax import (
     NotOneSelect,
     SyntaxTree,
     WrongSql,
+    has_comment,
     syntax_tree,
     without_places,
 )
@@ -143,7 +144,6 @@ _REFUSED = {
 
 #: Around the text: nothing but one condition can stand there without being seen in the tree.
 _BEGIN, _END = "SELECT 1 FROM events WHERE CASE WHEN (\n", "\n) THEN true END"
-_QUOTED_OR_COMMENT = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|(?P<comment>--|/\*)""")
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d(:?\d\d)?)", re.ASCII
 )
@@ -161,11 +161,10 @@ def parse_condition(text: str, fields: Mapping[str, FieldSpec]) -> Condition:
         node = _taken_out(tree.node)
         if node is None or without_places(tree.node) != _frame():
             raise NotOneSelect("")
-        for found in _QUOTED_OR_COMMENT.finditer(text):
-            if found["comment"]:
-                raise WrongCondition(
-                    "a comment is not allowed in a condition; the metric has a description for it"
-                )
+        if has_comment(text):
+            raise WrongCondition(
+                "a comment is not allowed in a condition; the metric has a description for it"
+            )
         return _Reader(tree, fields).condition(node)
     except NotOneSelect:
         raise WrongCondition(f"there is more in it than one condition. {ALLOWED}") from None

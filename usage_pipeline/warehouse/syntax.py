@@ -7,6 +7,7 @@ refuses all statements but SELECT.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,11 +20,25 @@ from usage_pipeline.warehouse.connection import Connection, empty_connection
 Node: TypeAlias = dict[str, Any]
 
 MOST_CHARACTERS = 10_000
-#: The parser's time grows with the square of unclosed brackets, and our walk with the depth.
-_MOST_BRACKETS = 50
-_MOST_DEPTH = 100
 _MOST_SHOWN = 60
 
+# The parser goes down one level for each bracket, sign and NOT, until its stack ends and the
+# process with it; of WITH inside WITH it tries every reading there might be. So both are counted
+# before it sees the text, and what it gives is no deeper than every caller can walk.
+_MOST_BRACKETS = 50
+_MOST_WITHS = 4
+_MANY_SIGNS = re.compile(r"(?:(?:[^\w\s()\[\]{},;.'\"]|\bnot\b)\s*){20}", re.IGNORECASE)
+_WITH = re.compile(r"\bwith\b(?!\s+time\b)", re.IGNORECASE)
+_MOST_DEPTH = 100
+_MOST_LEVELS = 300
+
+#: What is not SQL by itself. Other ways to quote are refused, as a quote could be hidden in them.
+_QUOTED_OR_COMMENT = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|(?P<comment>--[^\r\n]*|/\*.*?\*/)""", re.DOTALL
+)
+_OTHER_QUOTES = re.compile(r"(?<!\w)e'|\$\w*\$", re.IGNORECASE)
+
+_TOO_DEEP = "it is nested too deeply; write it with fewer levels"
 _PLACES = ("query_location", "query_location_length")
 
 
@@ -67,6 +82,8 @@ def syntax_tree(sql: str, *, begin: str = "", end: str = "") -> SyntaxTree:
     text = begin + sql + end
     try:
         answer = json.loads(_serialised(text))
+        if _levels(answer) > _MOST_LEVELS:
+            raise WrongSql(_TOO_DEEP)
         statements = answer.get("statements")
         if statements is None:
             raise _problem(answer, sql, len(begin.encode()))
@@ -76,7 +93,7 @@ def syntax_tree(sql: str, *, begin: str = "", end: str = "") -> SyntaxTree:
             raise NotOneSelect(f"one SELECT is allowed, not {len(statements)} statements")
         return SyntaxTree(text, statements[0]["node"])
     except RecursionError:
-        raise WrongSql("it is nested too deeply; write it with fewer levels") from None
+        raise WrongSql(_TOO_DEEP) from None
 
 
 def without_places(node: Any) -> Any:
@@ -90,14 +107,13 @@ def without_places(node: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _parser() -> Connection:
-    connection = empty_connection()
-    connection.execute(f"SET max_expression_depth = {_MOST_DEPTH}")
-    return connection
+    return empty_connection()
 
 
 def _serialised(text: str) -> str:
     # A cursor each: a connection is not for two threads at a time.
     with _parser().cursor() as cursor:
+        cursor.execute(f"SET max_expression_depth = {_MOST_DEPTH}")
         row = cursor.execute("SELECT json_serialize_sql(?)", [text]).fetchone()
     assert row is not None
     return str(row[0])
@@ -114,19 +130,44 @@ def _check_text(sql: str) -> None:
         sql.encode()
     except UnicodeEncodeError:
         raise WrongSql("there is half of a surrogate pair in it, which is no character") from None
+    seen = _QUOTED_OR_COMMENT.sub(lambda found: " " if found["comment"] else "'_'", sql)
+    if found := _OTHER_QUOTES.search(seen):
+        raise WrongSql(f"`{found[0]}` is not allowed; write a text in single quotes alone")
     depth = deepest = 0
-    for character in sql:
+    for character in seen:
         depth += (character in "([{") - (character in ")]}")
         deepest = max(deepest, depth)
     if deepest > _MOST_BRACKETS:
         raise WrongSql(f"brackets are nested {deepest:,} deep; at most {_MOST_BRACKETS} are read")
+    if _MANY_SIGNS.search(seen):
+        raise WrongSql(_TOO_DEEP)
+    if len(_WITH.findall(seen)) > _MOST_WITHS:
+        raise WrongSql(f"at most {_MOST_WITHS} WITH are read; one names several queries, by commas")
+
+
+def has_comment(sql: str) -> bool:
+    """Whether some of it is said to people and not to the engine."""
+    return any(found["comment"] for found in _QUOTED_OR_COMMENT.finditer(sql))
+
+
+def _levels(tree: Any) -> int:
+    levels, below = 0, [tree]
+    while below:
+        levels += 1
+        below = [
+            child
+            for one in below
+            if isinstance(one, dict | list)
+            for child in (one.values() if isinstance(one, dict) else one)
+        ]
+    return levels
 
 
 def _problem(answer: Node, sql: str, skipped: int) -> WrongSql:
     message = str(answer.get("error_message", "")).split("\n")[0]
     if "expression depth" in message:
-        return WrongSql("it is nested too deeply; write it with fewer levels")
-    if answer.get("error_type") != "parser":
+        return WrongSql(_TOO_DEEP)
+    if answer.get("error_type") == "not implemented":
         return NotOneSelect("one SELECT is allowed, and no other statement")
     if "position" not in answer:
         return WrongSql(printable(message))

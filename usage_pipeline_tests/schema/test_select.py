@@ -67,6 +67,10 @@ def refusal(sql: str, group_by: Sequence[str] = (), event_key: Sequence[str] = K
         "FROM EVENTS SELECT customer_id, calls AS value",
         "SELECT customer_id, calls AS value FROM events ORDER BY value DESC",
         "SELECT DISTINCT customer_id, calls AS value FROM events",
+        "-- ---------------------\n-- E'x' WITH WITH WITH WITH WITH WITH (((\n"
+        "SELECT customer_id, calls AS value /* ---- */ FROM events WHERE note <> '((- - - with'",
+        "SELECT customer_id, calls AS value FROM events WHERE seen < CAST('2024-01-01 00:00:00Z' "
+        "AS TIMESTAMP WITH TIME ZONE)",
     ],
 )
 def test_a_select_of_exact_numbers_is_taken(sql: str) -> None:
@@ -247,6 +251,9 @@ def test_with_gives_no_way_out(sql: str, says: str) -> None:
         ("(SELECT * FROM " * 500 + "events" + ")" * 500, "brackets are nested 500 deep"),
         ("SELECT " + "NOT " * 2000 + "true", "nested too deeply"),
         ("FROM " + ", ".join(f"events e{number}" for number in range(600)), "nested too deeply"),
+        (value_of("sum(calls)") + " HAVING " + "! " * 40 + "paid", "nested too deeply"),
+        ("WITH a AS (" * 20, "at most 4 WITH are read"),
+        ("SELECT E'\\''", "write a text in single quotes alone"),
         (value_of("sum(nope)"), 'Referenced column "nope" not found'),
         (value_of("max(rowid)"), 'Referenced column "rowid" not found'),
         (value_of("region"), "Add it to GROUP BY, or take min or max."),
