@@ -1,6 +1,6 @@
 """Strict reading beside DuckDB's reader; time and peak memory of `usage-pipeline ingest`, beside
-bare DuckDB on the same file; then how long a dropped file takes to its metric values, and what a
-ledger of fifty million rows costs.
+bare DuckDB on the same file; then how long a dropped file takes to its metric values, and what
+metrics and a ledger cost with fifty million rows.
 
 Figures from one run are to be read as ratios: the machine may be busy. Sizes are arguments, in
 rows: `python -m benchmarks 1000000`.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.ledger import measure_ledger
 from benchmarks.measure import Measured, measure
+from benchmarks.metrics import measure_metrics
 from benchmarks.strict_reading import measure_large_file, measure_strict_reading
 from benchmarks.usage_file import HEADER, small_files, write_usage_file
 from benchmarks.watched_folder import measure_watched_folder
@@ -63,6 +64,7 @@ def main() -> None:
         )
         print(f"{SMALL_FILES} files of 100 rows: {many}, {many.seconds / SMALL_FILES:.2f} s a file")
         measure_watched_folder(work)
+        measure_metrics(work)
         measure_ledger(work)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
+import pyarrow.parquet as pq
 import pytest
 
 from usage_pipeline_tests.workplace import Workplace
@@ -36,11 +38,7 @@ class TestMetrics:
         assert after[2]["computed_at"] > before[2]["computed_at"]
 
     def test_stale_windows_are_remarked_on(self, filled: Workplace) -> None:
-        [one, *_] = filled.flow().register.windows.stale("api_usage") or [None]
-        assert one is None
         start = filled.listing("metrics", "api_calls")[0]["window_start"]
-        from datetime import datetime
-
         filled.register.windows.mark("api_usage", {"api_calls": [datetime.fromisoformat(start)]})
         outcome = filled.run("metrics", "api_calls", "--format", "json")
         assert "1 stale window of api_calls wait to be computed, from 2024-10-01" in outcome.err
@@ -52,6 +50,66 @@ class TestMetrics:
         outcome = filled.run("metrics", "api_calls")
         assert "as the YAML describes it now, are not computed yet" in outcome.out
         assert "materialized in the UI" in outcome.err
+
+
+class TestFiles:
+    def test_a_chart_is_drawn_beside_the_listing(self, filled: Workplace) -> None:
+        for name, begin in (("calls.svg", b"<?xml"), ("calls.png", b"\x89PNG")):
+            outcome = filled.run(
+                "metrics", "api_calls", "--plot", filled.files / name, "--format", "json"
+            )
+            assert outcome.exit_code == 0
+            assert len(outcome.json) == 3
+            assert f"Drawn: {filled.files / name}" in outcome.err
+            assert (filled.files / name).read_bytes().startswith(begin)
+        drawn = (filled.files / "calls.svg").read_text()
+        assert "acme" in drawn
+        assert "globex" in drawn
+
+    def test_parquet_has_the_values_that_json_has(self, filled: Workplace) -> None:
+        file = filled.files / "peak.parquet"
+        outcome = filled.run(
+            "metrics", "peak_storage", "--customer", "acme", "--parquet", file, "--format", "json"
+        )
+        [listed] = outcome.json
+        [written] = pq.read_table(file).to_pylist()
+        assert written["value"] == Decimal(listed["value"]) == 8
+        assert written["window_start"] == datetime.fromisoformat(listed["window_start"])
+        assert written["ledger_state"] == listed["ledger_state"]
+        assert list(filled.files.glob(".*")) == []
+
+    @pytest.mark.parametrize(
+        ("option", "name", "says"),
+        [
+            ("--plot", "a.gif", "the name must end in .svg or .png"),
+            ("--plot", "nowhere/a.svg", "there is no folder"),
+            ("--parquet", "a.csv", "the name must end in .parquet"),
+            ("--parquet", "folder.parquet", "there is a folder of that name"),
+        ],
+    )
+    def test_a_file_that_cannot_be_meant_is_wrong_use(
+        self, filled: Workplace, option: str, name: str, says: str
+    ) -> None:
+        (filled.files / "folder.parquet").mkdir()
+        outcome = filled.run("metrics", "api_calls", option, filled.files / name)
+        assert (outcome.exit_code, outcome.out) == (2, "")
+        assert says in outcome.err
+
+    def test_a_table_shows_how_each_customer_went(self, filled: Workplace) -> None:
+        filled.ingest(
+            filled.api_file(
+                "more.csv",
+                "e5,globex,2024-10-04T10:00:00Z,14,1,us-east",
+                "e6,acme,2024-10-04T11:00:00Z,15,1,us-west",
+            )
+        )
+        lines = filled.run("metrics", "api_calls").out.splitlines()
+        # Four days, the third without events; each customer on a scale of its own.
+        assert [line.split() for line in lines[-3:]] == [
+            ["series", "2024-10-01", "to", "2024-10-04"],
+            ["acme", "█▁·█"],
+            ["globex", "▅··█"],
+        ]
 
 
 class TestExplain:

@@ -27,6 +27,27 @@ def test_a_sum_that_fits_no_38_digits_is_an_error_and_never_a_wrong_number(work:
     assert work.run("verify").exit_code == 1
 
 
+def test_a_window_that_cannot_be_computed_stops_no_other(work: Workplace) -> None:
+    yaml = (work.defs / "api_usage" / "defs.yaml").read_text()
+    total = "    total: {aggregation: sum, field: storage_gb, window: day}\n    api_calls:"
+    work.describe("api_usage", yaml.replace("    api_calls:", total))
+    rows = [f"e{day},acme,2024-10-{day:02}T10:00:00Z,1,{day},us-east" for day in range(1, 8)]
+    big = [f"b{n},acme,2024-10-04T11:00:00Z,1,{BIG},us-east" for n in range(3)]
+    outcome = work.run("ingest", work.api_file("a.csv", *rows, *big), "--schema", "api_usage")
+    assert outcome.exit_code == 3
+    assert "api_usage.total cannot be computed for the window from 2024-10-04T00" in outcome.err
+    values = work.listing("metrics", "total")
+    assert [row["value"] for row in values] == ["1", "2", "3", "5", "6", "7"]
+    stale = work.register.windows.stale("api_usage")
+    assert {metric: [start.day for start in starts] for metric, starts in stale.items()} == {
+        "total": [4]
+    }
+    # Once the rows that are too large are out, the window is computed like any other.
+    [upload] = work.listing("uploads")
+    work.run("void", upload["upload"], "--by", "me", "--reason", "too large")
+    assert work.register.windows.stale("api_usage") == {}
+
+
 def test_values_that_only_together_are_too_large_are_still_there(work: Workplace) -> None:
     yaml = (work.defs / "api_usage" / "defs.yaml").read_text()
     total = "    total: {aggregation: sum, field: storage_gb, window: day}\n    api_calls:"

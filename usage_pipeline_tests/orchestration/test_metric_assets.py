@@ -41,6 +41,35 @@ def test_a_backfill_over_any_range_is_one_run(work: Workplace) -> None:
     assert work.values("api_calls") == before
 
 
+def test_a_backfill_computes_what_it_can_and_then_fails(work: Workplace) -> None:
+    yaml = (work.defs / "api_usage" / "defs.yaml").read_text()
+    total = "    total: {aggregation: sum, field: storage_gb, window: day}\n    api_calls:"
+    work.describe("api_usage", yaml.replace("    api_calls:", total))
+    big = "9" * 20
+    rows = [f"e{n},acme,2024-10-02T10:00:00Z,1,{big},us-east" for n in range(3)]
+    small = [f"s{day},acme,2024-10-0{day}T10:00:00Z,1,1,us-east" for day in (1, 3)]
+    work.run("ingest", work.api_file("a.csv", *rows, *small), "--schema", "api_usage")
+    definitions = dg.Definitions.merge(
+        schema_definitions(load_schemas()["api_usage"]), shared_definitions()
+    )
+    asset = dg.AssetKey(["api_usage", "total"])
+    with open_instance(work.folder) as instance:
+        instance.wipe_assets([asset])
+        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance,
+            asset_selection=[asset],
+            tags={
+                "dagster/asset_partition_range_start": "2024-10-01",
+                "dagster/asset_partition_range_end": "2024-10-03",
+            },
+            raise_on_error=False,
+        )
+        assert not result.success
+        [failure] = [event for event in result.all_events if event.is_step_failure]
+        assert "2024-10-02T00:00:00+00:00" in str(failure.event_specific_data)
+        assert instance.get_materialized_partitions(asset) == {"2024-10-01", "2024-10-03"}
+
+
 def test_the_window_we_are_in_has_a_partition_and_is_marked_open(work: Workplace) -> None:
     now = datetime.now(UTC) - timedelta(minutes=1)
     work.ingest(work.api_file("now.csv", f"e1,acme,{now:%Y-%m-%dT%H:%M:%SZ},1,1,us-east"))
