@@ -31,9 +31,9 @@ def numbers(draw: st.DrawFn) -> tuple[int, int, int]:
 
 
 #: What a person may write as `multiply_by` and `divide_by`.
-factors = st.sampled_from([1, 60, 1024, 3, Fraction(7, 10)]).map(Fraction) | st.integers(
-    1, 10**9
-).map(Fraction)
+factors = st.sampled_from(
+    [Fraction(1), Fraction(60), Fraction(1024), Fraction(3), Fraction(7, 10)]
+) | st.integers(1, 10**9).map(Fraction)
 
 
 @pytest.fixture(scope="module")

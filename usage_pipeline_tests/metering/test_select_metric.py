@@ -32,7 +32,7 @@ EVENTS = [
 ]
 
 
-def values(sql: str, events: list[Event] = EVENTS, **metric: Any) -> dict[Any, tuple[Decimal, int]]:
+def values(sql: str, events: list[Event] = EVENTS, **metric: Any) -> dict[Any, Any]:
     """{(customer, day, *group): (value, events)}."""
     schema = schema_with({"aggregation": "sql", "window": "day", "sql": sql, **metric})
     with ledger_of(schema, events) as connection:
