@@ -81,14 +81,11 @@ def window_events(
     chart: Mapping[str, Any] | None = None,
 ) -> Iterator[dg.AssetMaterialization]:
     """A materialization per computed window of a metric; the last one has the chart, if any."""
-    spec = schema.all_metrics[metric]
-    partitions = window_partitions(schema, spec)
+    partitions = window_partitions(schema, schema.all_metrics[metric])
     for one in computed:
+        shown = window_metadata(schema, metric, one, chart if one is computed[-1] else None)
         yield dg.AssetMaterialization(
             dg.AssetKey([schema.name, metric]),
             partition=window_key(partitions, one.window),
-            metadata={
-                **window_metadata(one, spec),
-                **(chart if chart and one is computed[-1] else {}),
-            },
+            metadata=shown,
         )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from datetime import timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
+from decimal import Decimal, localcontext
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -14,7 +15,7 @@ from usage_pipeline.metering import ComputedWindow
 from usage_pipeline.metering.aggregates import value_type
 from usage_pipeline.metering.chart import drawn
 from usage_pipeline.metering.refresh import is_open
-from usage_pipeline.metering.series import chart_of
+from usage_pipeline.metering.series import chart_of, unit_of
 from usage_pipeline.metering.tables import metric_table
 from usage_pipeline.orchestration.metadata import field_column
 from usage_pipeline.printable import plain_number, printable
@@ -54,25 +55,31 @@ def metric_columns(schema: EventSchema, metric: str) -> dg.TableSchema:
     )
 
 
-def window_metadata(computed: ComputedWindow, spec: MetricSpec) -> Mapping[str, Any]:
-    """Of a metric's window: how much there is, whose, and how it differs from the window before.
+def window_metadata(
+    schema: EventSchema,
+    metric: str,
+    computed: ComputedWindow,
+    chart: Mapping[str, Any] | None = None,
+) -> Mapping[str, Any]:
+    """Of a metric's window: how much there is, how it differs from the window before, and whose.
 
-    Numbers stand there twice: as what Dagster plots, and exactly, as text.
+    Numbers stand there twice: as what Dagster plots, and exactly, as text. The UI keeps the order.
+
+    Args:
+        chart: what `chart_metadata` gives, if this window shows it.
     """
-    amount = "total" if spec.adds_up else "largest"
-    shown: dict[str, Any] = {
-        "dagster/row_count": computed.values,
-        "customers": computed.customers,
-        "events": computed.events,
-        "window_start": dg.MetadataValue.timestamp(computed.window.start),
-        "window_end": dg.MetadataValue.timestamp(computed.window.end),
-        "open": is_open(computed.window),
-    }
+    spec = schema.all_metrics[metric]
+    amount, open_now = "total" if spec.adds_up else "largest", is_open(computed.window)
+    shown: dict[str, Any] = {}
     if computed.amount is not None:
         shown[amount] = dg.MetadataValue.float(float(computed.amount))
         shown[f"exact_{amount}"] = dg.MetadataValue.text(plain_number(computed.amount))
+    if unit := unit_of(schema, spec):
+        shown["unit"] = dg.MetadataValue.text(unit)
     if computed.amount is not None and computed.before is not None:
-        shown |= _change(computed.amount, computed.before)
+        shown |= _change(computed.amount, computed.before, open_now=open_now)
+    shown["open"] = open_now
+    shown |= chart or {}
     if computed.top:
         rows = [
             dg.TableRecord(
@@ -81,7 +88,14 @@ def window_metadata(computed: ComputedWindow, spec: MetricSpec) -> Mapping[str, 
             for name, value in computed.top
         ]
         shown["top_customers"] = dg.MetadataValue.table(rows)
-    return shown
+    return {
+        **shown,
+        "customers": computed.customers,
+        "events": computed.events,
+        "window_start": dg.MetadataValue.text(_local(computed.window.start, spec)),
+        "window_end": dg.MetadataValue.text(_local(computed.window.end, spec)),
+        "dagster/row_count": computed.values,
+    }
 
 
 def chart_metadata(connection: Connection, schema: EventSchema, metric: str) -> Mapping[str, Any]:
@@ -97,9 +111,22 @@ def chart_metadata(connection: Connection, schema: EventSchema, metric: str) -> 
     return {"chart": dg.MetadataValue.md(f"![{metric}](data:image/svg+xml;base64,{picture})")}
 
 
-def _change(amount: Decimal, before: Decimal) -> Mapping[str, Any]:
-    words = f"{plain_number(amount - before)} against {plain_number(before)} in the window before"
+def _change(amount: Decimal, before: Decimal, *, open_now: bool) -> Mapping[str, Any]:
+    # Amounts have up to 38 digits; Python's own precision would keep 28 of them.
+    with localcontext(prec=80):
+        difference = amount - before
+        percent = difference / before * 100 if before > 0 else None
+    sign = "+" if difference > 0 else ""
+    words = f"{sign}{plain_number(difference)} against {plain_number(before)} in the window before"
+    if open_now:
+        words += "; this window is not finished"
     shown: dict[str, Any] = {"change": dg.MetadataValue.text(words)}
-    if before > 0:
-        shown["change_percent"] = dg.MetadataValue.float(float((amount - before) / before * 100))
+    if percent is not None:
+        shown["change_percent"] = dg.MetadataValue.float(round(float(percent), 2))
     return shown
+
+
+def _local(moment: datetime, spec: MetricSpec) -> str:
+    # The UI shows timestamps in the reader's time zone, and without the year.
+    local = moment.astimezone(ZoneInfo(spec.time_zone))
+    return f"{local.isoformat(' ', 'minutes')} {spec.time_zone}"
