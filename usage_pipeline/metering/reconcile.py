@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 import duckdb
 
@@ -16,6 +17,7 @@ from usage_pipeline.metering.refresh import slots_with_events, touched_windows
 from usage_pipeline.metering.tables import ledger_state, metric_table, window_starts
 from usage_pipeline.metering.windowed import conditions_of, load_windows
 from usage_pipeline.metering.windows import TimeWindow, window_of
+from usage_pipeline.printable import plain_number
 from usage_pipeline.register import Register
 from usage_pipeline.schema import EventSchema, MetricSpec
 from usage_pipeline.warehouse.connection import Connection
@@ -93,8 +95,8 @@ def _all_events(connection: Connection, schema: EventSchema, spec: MetricSpec) -
     return _in_words(*rows[0])
 
 
-def _in_words(total: object, events: int) -> str:
-    return f"{0 if total is None else total} from {events:,} events"
+def _in_words(total: Decimal | int | None, events: int) -> str:
+    return f"{plain_number(Decimal(total or 0))} from {events:,} events"
 
 
 def _sample(

@@ -42,16 +42,32 @@ attributes:
     {name}_per_day: {{aggregation: sum, field: calls, window: day}}
 """
 
+STORAGE = """\
+type: usage_pipeline.components.UsageEvents
+attributes:
+  name: storage
+  start: 2022-01-01
+  fields:
+    event_id: {type: string, from: ["Event ID"]}
+    customer_id: {type: string, from: [Account]}
+    timestamp: {type: timestamp, from: [When], time_zone: UTC}
+    gb: {type: decimal, from: [GB], usage: true, unit: GB}
+  event_key: [event_id]
+  metrics:
+    stored_per_month: {aggregation: sum, field: gb, window: month, time_zone: Europe/Berlin}
+"""
+
 
 @pytest.fixture(scope="session")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
-    """The UI and the daemon; uploads of `seats` wait for a person, those of `api_calls` do not."""
+    """The UI and the daemon; only uploads of `seats` wait for a person."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         work = workplace(tmp_path_factory.mktemp("dev"), monkeypatch)
         shutil.rmtree(work.defs)
         work.defs.mkdir()
         work.describe("api_calls", SCHEMA.format(name="api_calls", confirm="automatic"))
         work.describe("seats", SCHEMA.format(name="seats", confirm="manual"))
+        work.describe("storage", STORAGE)
         dev = Dev(work)
         dev.start()
         yield dev

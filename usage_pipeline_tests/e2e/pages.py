@@ -57,6 +57,53 @@ class AssetPage(UiPage):
         return cls(page, url)
 
 
+class MetricPage(UiPage):
+    """The tab `Partitions` of a metric: one partition per window."""
+
+    @classmethod
+    def open(cls, page: Page, url: str, metric: str) -> Self:
+        """Args:
+        metric: its key, `schema/metric`.
+        """
+        page.goto(f"{url}/assets/{metric}?view=partitions")
+        page.get_by_text("Partitions Selected").wait_for()
+        return cls(page, url)
+
+    def backfill(self) -> None:
+        """Press `Materialize`, and launch it for all partitions."""
+        self.page.get_by_role("button", name="Materialize").first.click()
+        dialog = self.page.get_by_role("dialog")
+        # Until then the UI offers those of the last 90 days.
+        dialog.get_by_text("Show all partitions").click()
+        dialog.get_by_role("button", name="All", exact=True).click()
+        expect(dialog.get_by_text("Backfills all partitions in a single run")).to_be_visible()
+        dialog.get_by_role("button", name="Launch backfill").click()
+        dialog.wait_for(state="hidden")
+
+    def count(self, status: str) -> int:
+        """How many partitions are `Materialized`, or `Missing`."""
+        label = self.page.locator("label").filter(has_text=re.compile(rf"^{status} \("))
+        return int(label.inner_text().strip(f"{status} ()").replace(",", ""))
+
+
+class ChecksPage(UiPage):
+    """The check `reconciliation` of a metric, with what it said each time."""
+
+    @classmethod
+    def open(cls, page: Page, url: str, metric: str) -> Self:
+        page.goto(f"{url}/assets/{metric}?view=checks&checkDetail=reconciliation")
+        page.get_by_role("tab", name="Execution history").click()
+        page.get_by_text("Target materialization").wait_for()
+        return cls(page, url)
+
+    def execute(self) -> None:
+        self.page.get_by_role("button").filter(has_text=re.compile("^Execute$")).click()
+
+    def said(self, result: str) -> Locator:
+        """`Passed` or `Failed`, once for each time that it was executed."""
+        return self.page.get_by_text(result, exact=True)
+
+
 class ReviewPage(UiPage):
     """What a check of `mapped_events` says of an upload: checks, the check, `Partitions`."""
 

@@ -10,6 +10,7 @@ from usage_pipeline.register import Upload
 from usage_pipeline.validation.codes import CODES
 from usage_pipeline_tests.e2e.conftest import Camera
 from usage_pipeline_tests.e2e.dev import Dev
+from usage_pipeline_tests.e2e.hostile import BOLD, IMAGE, LINK, SCRIPT, nothing_came_alive
 from usage_pipeline_tests.e2e.pages import AssetPage, Launchpad, ReviewPage, UploadList, WaitingList
 from usage_pipeline_tests.watched_folder.daemon import drop
 
@@ -24,10 +25,6 @@ w3,acme,2024-10-01T10:00:00Z,7,
 """
 STRAY_QUOTE = 'q1,acme,2024-10-01T08:00:00Z,10,a 5" pipe\n'
 
-IMAGE = "<img src=x onerror=document.title='taken'>"
-LINK = "[press here](http://example.com)"
-BOLD = "**bold**"
-SCRIPT = "<script>document.title='taken'</script>"
 EVIL = f"{IMAGE},{LINK},{BOLD},{SCRIPT},fine\n"
 EVIL_NAME = f"{IMAGE} {LINK.replace('/', '')}.csv"
 
@@ -105,13 +102,6 @@ def test_the_file_name_and_the_first_lines_are_shown_as_text(dropped: Dev, page:
     assert asset.text("file_name") == EVIL_NAME
     assert LINK in asset.text("first_lines")
     nothing_came_alive(page)
-
-
-def nothing_came_alive(page: Page) -> None:
-    """No text of a file became an element of the page, let alone ran."""
-    expect(page.locator("img[src='x'], a[href*='example.com']")).to_have_count(0)
-    expect(page.locator("strong, b").filter(has_text="bold")).to_have_count(0)
-    assert "taken" not in page.title()
 
 
 def test_an_upload_that_waits_is_listed_where_the_check_confirmation_failed(

@@ -52,7 +52,7 @@ def test_metrics_as_they_were_computed_pass(filled: Workplace) -> None:
     assert set(found) == set(load_schemas()["api_usage"].all_metrics)
     assert all(one.passed for one in found.values()), found
     words = found["east"].description or ""
-    assert words.startswith("Values: 203.000000000000000000 from 14 events.")
+    assert words.startswith("Values: 203 from 14 events.")
 
 
 @pytest.mark.parametrize(
