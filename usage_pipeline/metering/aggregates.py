@@ -10,6 +10,7 @@ from usage_pipeline.metering.exact import DIVISOR, REST, WHOLE, floored, rounded
 from usage_pipeline.metering.windowed import AMOUNT, AT, keys
 from usage_pipeline.schema import EventSchema, MetricSpec
 from usage_pipeline.schema.metric_spec import QUOTIENT_DIGITS
+from usage_pipeline.warehouse.sql import quoted
 
 _HOUR = 3_600_000_000
 _HALF = 10**19
@@ -42,12 +43,34 @@ def aggregated(schema: EventSchema, spec: MetricSpec, amounts: str) -> str:
     Args:
         amounts: a query, as `windowed.amounts` gives it.
     """
+    return apart(spec, amounts, lambda own, rows: _aggregated(schema, own, rows))
+
+
+def _aggregated(schema: EventSchema, spec: MetricSpec, amounts: str) -> str:
     if not _is_quotient(spec):
         return _plain(schema, spec, amounts)
     quotient = _QUOTIENTS.get(spec.aggregation, _whole)
     if spec.aggregation == "percentile" and not _between(spec):
         quotient = _whole
     return shaped(spec, quotient(spec, amounts), _scale(schema, spec))
+
+
+def apart(spec: MetricSpec, rows: str, query: Callable[[MetricSpec, str], str]) -> str:
+    """`query` of a metric and rows, with the groups under other names than those of fields.
+
+    A field may be called `rank`, `total` or `q`, as a column on the way to a value is, and the
+    engine would take the one for the other without a word.
+    """
+    own = {name: f":group {index}" for index, name in enumerate(spec.group_by)}
+    if not own:
+        return query(spec, rows)
+    renamed = ", ".join(f"{quoted(name)} AS {quoted(other)}" for name, other in own.items())
+    named = "".join(f", {quoted(other)} AS {quoted(name)}" for name, other in own.items())
+    inner = query(
+        spec.model_copy(update={"group_by": list(own.values())}),
+        f"SELECT * RENAME ({renamed}) FROM ({rows})",
+    )
+    return f"SELECT customer_id, window_start, window_end{named}, events, value FROM ({inner})"
 
 
 def shaped(spec: MetricSpec, numbers: str, scale: int) -> str:

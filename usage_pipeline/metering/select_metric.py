@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 import duckdb
 
-from usage_pipeline.metering.aggregates import shaped, value_type
+from usage_pipeline.metering.aggregates import apart, shaped, value_type
 from usage_pipeline.metering.exact import DIVISOR, REST, WHOLE, unscaled
 from usage_pipeline.metering.windowed import key_columns, keys, windowed
 from usage_pipeline.metering.windows import TimeWindow
@@ -48,7 +48,9 @@ def select_values(
                       events FROM selected"""
     kind = value_type(schema, spec)
     value = f"SELECT {keys(spec)}, CAST(value AS {kind}) AS value, events FROM selected"
-    return shaped(spec, rows, QUOTIENT_DIGITS) if spec.shaped else value
+    if not spec.shaped:
+        return value
+    return apart(spec, rows, lambda own, numbers: shaped(own, numbers, QUOTIENT_DIGITS))
 
 
 def _load_events(

@@ -15,6 +15,7 @@ from usage_pipeline.schema import Aggregation, Window
 from usage_pipeline_tests.metering.oracle import Event, values_of
 from usage_pipeline_tests.metering.small_ledger import (
     EMPTY,
+    FIELDS,
     computed,
     ledger_of,
     schema_with,
@@ -103,3 +104,48 @@ def test_any_metric_over_any_events_is_what_fractions_give(
             assert too_long
         else:
             assert found == expected
+
+
+#: Names of columns on the way to a value; a field may be called like one.
+NAMES = "total rank n low high beyond least most step whole level lasts w r q c w1 r1 low1 q1 c0"
+
+
+@pytest.mark.parametrize("name", [*NAMES.split(), "negative"])
+@pytest.mark.parametrize(
+    "metric",
+    [
+        {"aggregation": "average"},
+        {"aggregation": "percentile", "p": "0.3"},
+        {"aggregation": "percentile", "p": "0.3", "interpolation": "none"},
+        {"aggregation": "weighted_sum"},
+        {"aggregation": "sum", "divide_by": 7},
+    ],
+)
+def test_a_group_may_be_called_anything(name: str, metric: dict[str, Any]) -> None:
+    fields = {
+        "event_id": {"type": "string", "required": False},
+        "customer_id": {"type": "string"},
+        "timestamp": {"type": "timestamp"},
+        "calls": {"type": "integer", "usage": True},
+        name: {"type": "integer"},
+    }
+    schema = schema_with({**metric, "field": "calls", "window": "day", "group_by": [name]}, fields)
+    spec = schema.metrics["metric"]
+    happened = [
+        Event(1, line, "acme", MOMENTS[1], {"calls": 1000 * line + 1, name: line % 2 + 1})
+        for line in range(9)
+    ]
+    with ledger_of(schema, happened) as connection:
+        found = computed(connection, schema, windows_with(happened, spec))
+    assert found == values_of(happened, spec)
+
+
+def test_a_group_of_a_select_may_be_called_anything() -> None:
+    sql = "SELECT customer_id, q, sum(calls) AS value FROM events GROUP BY ALL"
+    metric = {"aggregation": "sql", "sql": sql, "window": "day", "group_by": ["q"]}
+    fields = {**FIELDS, "q": {"type": "integer"}}
+    schema = schema_with({**metric, "round": {"digits": 1}}, fields)
+    happened = [Event(1, 2, "acme", MOMENTS[1], {"calls": 5, "q": 3})]
+    with ledger_of(schema, happened) as connection:
+        found = computed(connection, schema, windows_with(happened, schema.metrics["metric"]))
+    assert [(group, value) for (_, _, group), value in found.items()] == [((3,), (5, 1))]
