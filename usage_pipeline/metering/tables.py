@@ -95,4 +95,6 @@ def metric_definitions(schema: EventSchema) -> dict[str, str]:
 def _definition(schema: EventSchema, metric: str) -> str:
     spec = schema.all_metrics[metric]
     asked = spec.model_dump_json(exclude={"description"}, exclude_defaults=True)
-    return f"{TABLE_VERSION} {asked} {value_type(schema, spec)}"
+    # The table has a column of each group's type: values in an older one would be rounded.
+    types = [sql_type(schema.fields[name]) for name in spec.group_by]
+    return " ".join([str(TABLE_VERSION), asked, value_type(schema, spec), *types])

@@ -6,6 +6,8 @@ from datetime import datetime
 
 import pytest
 
+from usage_pipeline.metering.tables import metric_definitions
+from usage_pipeline_tests.metering.small_ledger import FIELDS, schema_with
 from usage_pipeline_tests.workplace import Workplace
 
 FIRST = (
@@ -132,3 +134,10 @@ def test_windows_are_those_of_the_metric_not_of_the_day(filled: Workplace) -> No
     [october, november] = sorted(after, key=datetime.fromisoformat)
     assert after[october] == before[october]
     assert november not in before
+
+
+def test_a_group_whose_type_changes_has_its_values_computed_anew() -> None:
+    cents = {**FIELDS, "cents": {"type": "decimal", "precision": 12, "scale": 4}}
+    metric = {"aggregation": "count", "window": "day", "group_by": ["cents"]}
+    before, after = (schema_with(metric, fields) for fields in (FIELDS, cents))
+    assert metric_definitions(before) != metric_definitions(after)
