@@ -16,6 +16,7 @@ from usage_pipeline.intake import Archive
 from usage_pipeline.ledger import Proof
 from usage_pipeline.ledger import verify as prove
 from usage_pipeline.ledger.tables import fields_of, ingestion_table
+from usage_pipeline.metering.refresh import uncomputed_metrics
 from usage_pipeline.rebuild import verify_rebuild
 from usage_pipeline.schema import load_schemas
 from usage_pipeline.warehouse import Warehouse
@@ -65,7 +66,8 @@ def verify(
     with Warehouse(folder).open() as connection:
         proofs: list[Proof] = []
         for one in schemas:
-            proofs += prove(connection, store, Archive(folder), one)
+            uncomputed = uncomputed_metrics(connection, one)
+            proofs += prove(connection, store, Archive(folder), one, uncomputed)
             if rebuild:
                 proofs += verify_rebuild(Flow(one, folder), connection)
     rows = [{"name": proof.name, "ok": proof.ok, "detail": proof.detail} for proof in proofs]

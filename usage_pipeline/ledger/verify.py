@@ -42,11 +42,16 @@ class Held:
 
 
 def verify(
-    connection: Connection, register: Register, archive: Archive, schema: EventSchema
+    connection: Connection,
+    register: Register,
+    archive: Archive,
+    schema: EventSchema,
+    uncomputed: Sequence[str] = (),
 ) -> Iterator[Proof]:
     """Look at everything of one schema; yields a proof for each promise.
 
-    The tables are read once for each proof, however many uploads there are.
+    The tables are read once for each proof, however many uploads there are. `uncomputed` are the
+    metrics that have no values yet, as the YAML describes them.
     """
     uploads = register.uploads(schema.name)
     yield _archive_is_unchanged(uploads, archive, schema)
@@ -74,7 +79,7 @@ def verify(
     yield _lines_add_up(uploads, stands, held, schema)
     yield _rows_equal_their_files(connection, stands, held, archive, schema)
     yield _register_follows(uploads, stands, held, schema)
-    yield _metrics_are_current(register, schema)
+    yield _metrics_are_current(register, schema, uncomputed)
 
 
 def _archive_is_unchanged(uploads: list[Upload], archive: Archive, schema: EventSchema) -> Proof:
@@ -246,8 +251,10 @@ def _agree(upload: Upload, stands: Standing | None) -> bool:
     )
 
 
-def _metrics_are_current(register: Register, schema: EventSchema) -> Proof:
-    stale = [
+def _metrics_are_current(
+    register: Register, schema: EventSchema, uncomputed: Sequence[str]
+) -> Proof:
+    stale = [f"{metric}, as the YAML describes it now" for metric in uncomputed] + [
         f"{metric} {start.isoformat()}"
         for metric, starts in register.windows.stale(schema.name).items()
         for start in starts

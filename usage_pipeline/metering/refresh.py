@@ -75,6 +75,13 @@ def prepare_metrics(connection: Connection, register: Register, schema: EventSch
         register.set_metric_definitions(schema.name, definitions)
 
 
+def uncomputed_metrics(connection: Connection, schema: EventSchema) -> list[str]:
+    """Metrics without values that answer what the YAML asks now, though events are in."""
+    if not has_ledger(connection, schema) or not slots_with_events(connection, schema):
+        return []
+    return [name for name in schema.all_metrics if not has_values(connection, schema, name)]
+
+
 def wrong_values(connection: Connection, register: Register, schema: EventSchema) -> list[str]:
     """Metric windows, in words, whose stored values do not follow from the ingestion table.
 

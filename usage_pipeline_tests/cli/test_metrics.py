@@ -51,6 +51,15 @@ class TestMetrics:
         assert "as the YAML describes it now, are not computed yet" in outcome.out
         assert "materialized in the UI" in outcome.err
 
+    def test_verify_fails_until_a_changed_metric_is_computed(self, filled: Workplace) -> None:
+        assert filled.run("verify", "--schema", "api_usage").exit_code == 0
+        yaml = (filled.defs / "api_usage" / "defs.yaml").read_text()
+        filled.describe("api_usage", yaml.replace("group_by: [region]", "group_by: []"))
+        outcome = filled.run("verify", "--schema", "api_usage", "--format", "json")
+        assert outcome.exit_code == 1
+        [failed] = [one for one in outcome.json["checks"] if not one["ok"]]
+        assert "api_calls, as the YAML describes it now" in failed["detail"]
+
 
 class TestFiles:
     def test_a_chart_is_drawn_beside_the_listing(self, filled: Workplace) -> None:
@@ -113,6 +122,16 @@ class TestFiles:
 
 
 class TestExplain:
+    @pytest.mark.parametrize("metric", ["api_calls", "peak_storage"])
+    def test_a_window_beyond_the_calendar_is_wrong_use(
+        self, filled: Workplace, metric: str
+    ) -> None:
+        outcome = filled.run(
+            "explain-metric", metric, "--customer", "acme", "--window", "9999-12-31"
+        )
+        assert outcome.exit_code == 2
+        assert outcome.err.strip() == "--window 9999-12-31: that is beyond the calendar."
+
     def test_every_event_behind_a_value_has_its_upload_and_line(self, filled: Workplace) -> None:
         outcome = filled.run(
             "explain-metric",
