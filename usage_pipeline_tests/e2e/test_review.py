@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 from usage_pipeline.orchestration.review_metadata import next_step_here
 from usage_pipeline.register import Upload
