@@ -96,7 +96,7 @@ def test_the_window_we_are_in_is_a_partition_and_marked_open(
     assert window.table("top_customers") == [
         {"customer": customer, "value": value} for customer, value in GB.items()
     ]
-    around = [page.get_by_text("Metadata", exact=True), window.entry("top_customers")]
+    around = [page.get_by_role("tab", name="Overview"), window.entry("dagster/row_count")]
     camera.take(page, "metric-window", (1500, 1300), around)
 
 

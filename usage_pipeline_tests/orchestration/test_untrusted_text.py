@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from usage_pipeline.orchestration.build import schema_definitions, shared_definitions
 from usage_pipeline.orchestration.instance import open_instance
+from usage_pipeline.schema import load_schemas
 from usage_pipeline_tests.workplace import HEADER, Workplace
 
 EVIL = "**EVIL** [x](http:example.com) <img src=x onerror=alert()>"
@@ -68,3 +71,22 @@ def test_the_partition_is_named_by_safe_characters(events: list[Event]) -> None:
     for event in events:
         assert event.partition is not None
         assert not set(event.partition) & set("*[]()<> =:/")
+
+
+def test_the_chart_of_a_metric_is_one_image_whatever_customers_are_called(work: Workplace) -> None:
+    work.ingest(work.api_file("a.csv", f"e1,{EVIL},2024-10-01T00:00:00Z,1,1,us-east"))
+    definitions = dg.Definitions.merge(
+        schema_definitions(load_schemas()["api_usage"]), shared_definitions()
+    )
+    with open_instance(work.folder) as instance:
+        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(["api_usage", "peak_storage"])],
+            partition_key="2024-10-01",
+        )
+    [shown] = result.asset_materializations_for_node("api_usage__peak_storage")
+    chart = shown.metadata["chart"]
+    assert isinstance(chart, dg.MarkdownMetadataValue)
+    picture = r"!\[peak_storage\]\(data:image/svg\+xml;base64,[A-Za-z0-9+/]+=*\)"
+    assert re.fullmatch(picture, chart.value)
+    assert _holds(shown.metadata["top_customers"])
