@@ -96,8 +96,12 @@ def test_the_window_we_are_in_is_a_partition_and_marked_open(
     assert window.table("top_customers") == [
         {"customer": customer, "value": value} for customer, value in GB.items()
     ]
-    around = [page.get_by_role("tab", name="Overview"), window.entry("dagster/row_count")]
-    camera.take(page, "metric-window", (1500, 1300), around)
+    corners = [
+        page.get_by_role("tab", name="Overview"),
+        page.get_by_role("button", name="Materialize").first,
+        window.entry("dagster/row_count"),
+    ]
+    camera.take(page, "metric-window", (1300, 1300), corners)
 
 
 def test_a_window_before_is_not_open(metered: Dev, page: Page) -> None:
