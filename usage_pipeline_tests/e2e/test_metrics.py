@@ -99,9 +99,10 @@ def test_the_window_we_are_in_is_a_partition_and_marked_open(
     corners = [
         page.get_by_role("tab", name="Overview"),
         page.get_by_role("button", name="Materialize").first,
+        page.get_by_role("button", name="All", exact=True),
         window.entry("dagster/row_count"),
     ]
-    camera.take(page, "metric-window", (1300, 1300), corners)
+    camera.take(page, "metric-window", (1400, 1300), corners)
 
 
 def test_a_window_before_is_not_open(metered: Dev, page: Page) -> None:
