@@ -46,11 +46,11 @@ def _result(found: Reconciliation, asset: dg.AssetKey) -> dg.AssetCheckResult:
         "values": dg.MetadataValue.text(found.values),
         "ingestion_table": dg.MetadataValue.text(found.ledger),
         "stale_windows": found.stale,
-        "windows_compared": found.compared,
-        "wrong_windows": dg.MetadataValue.text(
-            ", ".join(start.isoformat() for start in found.wrong) or "none"
-        ),
     }
+    if found.compared:
+        wrong = ", ".join(start.isoformat() for start in found.wrong) or "none"
+        shown["windows_compared"] = found.compared
+        shown["wrong_windows"] = dg.MetadataValue.text(wrong)
     return dg.AssetCheckResult(
         asset_key=asset, check_name=NAME, passed=found.ok, description=words, metadata=shown
     )
