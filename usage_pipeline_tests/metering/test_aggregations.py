@@ -148,4 +148,4 @@ def test_a_group_of_a_select_may_be_called_anything() -> None:
     happened = [Event(1, 2, "acme", MOMENTS[1], {"calls": 5, "q": 3})]
     with ledger_of(schema, happened) as connection:
         found = computed(connection, schema, windows_with(happened, schema.metrics["metric"]))
-    assert [(group, value) for (_, _, group), value in found.items()] == [((3,), (5, 1))]
+    assert [(group, value) for (_, _, group), value in found.items()] == [((3,), (Decimal(5), 1))]
