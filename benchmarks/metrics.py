@@ -14,7 +14,7 @@ from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
 from usage_pipeline.ledger.tables import ingestion_table, open_ledger
 from usage_pipeline.metering import compute_windows, window_of
-from usage_pipeline.metering.tables import has_values, make_metric_table
+from usage_pipeline.metering.tables import make_metric_table
 from usage_pipeline.orchestration.build import schema_definitions, shared_definitions
 from usage_pipeline.orchestration.instance import open_instance
 from usage_pipeline.schema import EventSchema, parse_schema
@@ -116,8 +116,7 @@ def _compute(connection: Connection, schema: EventSchema, metric: str, days: int
     windows = [
         window_of(FIRST_DAY + timedelta(days=day), "day", spec.time_zone) for day in range(days + 1)
     ]
-    if not has_values(connection, schema, metric):
-        make_metric_table(connection, schema, metric)
+    make_metric_table(connection, schema, metric)
     begin = time.monotonic()
     compute_windows(connection, schema, metric, windows)
     return time.monotonic() - begin

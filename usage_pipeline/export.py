@@ -13,6 +13,7 @@ from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
 from usage_pipeline.ledger.tables import displaced_table, fields_of, ingestion_table
 from usage_pipeline.metering.aggregates import value_type
+from usage_pipeline.metering.refresh import uncomputed_metrics
 from usage_pipeline.metering.tables import has_values, metric_table
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.warehouse import Warehouse
@@ -22,12 +23,15 @@ from usage_pipeline.warehouse.sql import literal
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """One table, written to a file. stale: metric windows in it that wait to be computed."""
+    """One table, written to a file. stale: metric windows in it that wait to be computed.
+
+    file: None for a metric without values, as the YAML describes it now; its older file is gone.
+    """
 
     schema: str
     table: str
     rows: int
-    file: Path
+    file: Path | None
     stale: int = 0
 
 
@@ -42,7 +46,7 @@ def export_tables(
     # Beside their places, so that giving them their names is a rename.
     work = Path(tempfile.mkdtemp(prefix=".export-", dir=to))
     try:
-        written = []
+        written, uncomputed = [], []
         with Warehouse(folder).open(to) as connection:
             for schema in schemas:
                 flow = Flow(schema, folder)
@@ -54,11 +58,18 @@ def export_tables(
                     rows = _write(connection, query, file)
                     target = to / schema.name / f"{table}.parquet"
                     count = len(waiting.get(table, ()))
-                    written.append((file, Exported(schema.name, table, rows, target, count)))
-        for file, exported in written:
-            exported.file.parent.mkdir(exist_ok=True)
-            file.replace(exported.file)
+                    written.append(
+                        (file, target, Exported(schema.name, table, rows, target, count))
+                    )
+                for metric in uncomputed_metrics(connection, schema):
+                    uncomputed.append((to / schema.name / f"{metric}.parquet", schema.name, metric))
+        for file, target, exported in written:
+            target.parent.mkdir(exist_ok=True)
+            file.replace(target)
             yield exported
+        for target, name, metric in uncomputed:
+            target.unlink(missing_ok=True)
+            yield Exported(name, metric, 0, None)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

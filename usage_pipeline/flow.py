@@ -23,6 +23,7 @@ from usage_pipeline.ledger.tables import has_ledger, refuse_changed
 from usage_pipeline.mapping.choosing import Choice, WrongMapping, choice_for
 from usage_pipeline.mapping.customers import CustomersUnusable, find_list
 from usage_pipeline.metering import ComputedWindow, MetricFailed, refresh_metrics
+from usage_pipeline.metering.tables import metric_definitions
 from usage_pipeline.reading import Advance, Progress, watcher
 from usage_pipeline.register import Receipt, Register, Upload, WrongState, require
 from usage_pipeline.register.states import Action
@@ -313,6 +314,14 @@ class Flow:
             sha256 = hashlib.file_digest(content, "sha256").hexdigest()
         captured = captured_values(self.schema, shown_name(file.name))
         return self.register.find_identity(self.schema.name, identity_of(sha256, captured))
+
+    @property
+    def metrics_wait(self) -> bool:
+        """Whether windows are stale, or the YAML describes metrics that nobody has computed so."""
+        described = self.register.metric_definitions(self.schema.name)
+        changed = described != metric_definitions(self.schema)
+        has_events = bool(self.register.uploads(self.schema.name, ["ingested"]))
+        return bool(self.register.windows.stale(self.schema.name)) or (changed and has_events)
 
     @property
     def _has_register(self) -> bool:

@@ -15,7 +15,13 @@ from usage_pipeline.ledger.rebuild import (
     load_once,
     replace_tables,
 )
-from usage_pipeline.ledger.tables import fields_of, has_ledger, shape_changes, transaction
+from usage_pipeline.ledger.tables import (
+    advance_state,
+    fields_of,
+    has_ledger,
+    shape_changes,
+    transaction,
+)
 from usage_pipeline.ledger.verify import many, proof
 from usage_pipeline.metering.refresh import slots_with_events, touched_windows, wrong_values
 from usage_pipeline.provenance import chosen_in_force
@@ -60,6 +66,7 @@ def rebuild(flow: Flow) -> Rebuilt:
         with transaction(connection):
             load_once(connection, schema, _told(flow, placed))
             replace_tables(connection, schema, placed)
+            advance_state(connection, schema)
             slots = {*before, *slots_with_events(connection, schema)}
             flow.register.windows.mark(schema.name, touched_windows(schema, sorted(slots)))
         flow.follow_warehouse(connection)

@@ -149,7 +149,7 @@ def _due(flow: Flow, uploads: Sequence[Upload]) -> list[str]:
     received = [upload.upload for upload in uploads if upload.state == "received"]
     left_over = [one.upload.upload for one in flow.register.decisions.due(flow.schema.name)]
     due = list(dict.fromkeys([*received, *left_over]))
-    if not due and uploads and flow.register.windows.stale(flow.schema.name):
+    if not due and uploads and flow.metrics_wait:
         # Any run of the schema computes the windows that were left stale.
         due = [uploads[0].upload]
     return due

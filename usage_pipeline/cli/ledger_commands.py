@@ -151,11 +151,14 @@ def export(
     to.mkdir(parents=True, exist_ok=True)
     with shown("Exporting…"):
         written = list(export_tables(DataFolder.current(), schemas, to.resolve()))
-    rows = [asdict(one) | {"file": str(one.file)} for one in written]
+    rows = [asdict(one) | {"file": one.file and str(one.file)} for one in written]
     columns = ("schema", "table", "rows", "stale", "file")
     show(rows, columns, form, "Nothing has been ingested yet.")
     for one in written:
-        if one.stale:
+        if one.file is None:
+            words = "has no file: its values, as the YAML describes it now, are not computed yet."
+            remark(f"{one.schema}.{one.table} {words}", "yellow")
+        elif one.stale:
             remark(f"{one.schema}.{one.table}: {one.stale} windows wait to be computed.", "yellow")
 
 

@@ -18,7 +18,7 @@ from usage_pipeline.cli.common import (
 )
 from usage_pipeline.cli.filters import Customer, From, To, moment, narrowed, rows_of
 from usage_pipeline.cli.output import Format, minute, page, short, show, text
-from usage_pipeline.cli.problems import WrongUse
+from usage_pipeline.cli.problems import NotComputed, WrongUse
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.export import write_values
 from usage_pipeline.flow import Flow
@@ -27,6 +27,7 @@ from usage_pipeline.metering import TimeWindow, window_of, windows_between
 from usage_pipeline.metering.chart import Chart, draw
 from usage_pipeline.metering.explain import explain_value
 from usage_pipeline.metering.preview import preview
+from usage_pipeline.metering.refresh import uncomputed_metrics
 from usage_pipeline.metering.series import chart_of
 from usage_pipeline.metering.sparkline import sparkline
 from usage_pipeline.metering.tables import has_values, metric_table
@@ -81,9 +82,10 @@ def metrics(
     with Warehouse(flow.folder).open(*beside) as connection:
         flow.can_read(connection, types_only=True)
         if not has_values(connection, found, metric):
-            words = f"The values of {metric}, as the YAML describes it now, are not computed yet."
-            show([], ["metric", *names], form, words)
-            remark(_HOW_TO_COMPUTE, "yellow")
+            if metric in uncomputed_metrics(connection, found):
+                words = "as the YAML describes it now, are not computed yet."
+                raise NotComputed(f"The values of {metric}, {words} {_HOW_TO_COMPUTE}")
+            show([], ["metric", *names], form, "No values.")
             return
         rows = rows_of(connection, query, [metric, *only.values], ["metric", *names, *_ORIGIN])
         columns = ["metric", *names, *([] if form is Format.table else _ORIGIN)]
@@ -208,7 +210,7 @@ def _remark_values(
         remark(
             f"Value: {groups}{text(row['value'])} from {row['events']} "
             f"event{'' if row['events'] == 1 else 's'}, computed {minute(row['computed_at'])} "
-            f"when the ledger had followed decision {row['ledger_state']}"
+            f"from state {row['ledger_state']} of the ledger"
         )
     _remark_stale(flow, metric)
 

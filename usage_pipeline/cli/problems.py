@@ -27,6 +27,10 @@ from usage_pipeline.warehouse import WarehouseBusy, WrongSetting
 DONE, REFUSED, WRONG_USE, MACHINE = 0, 1, 2, 3
 
 
+class NotComputed(RuntimeError):
+    """Values that are not there yet; an empty listing would say that nothing was used."""
+
+
 class WrongUse(ValueError):
     """The command was called with something that cannot be meant; each argument is a line."""
 
@@ -54,7 +58,7 @@ def exit_code_of(error: Exception) -> tuple[int, str]:
             return MACHINE, printable(f"A file changed while it was read; try again: {error}")
         case RebuildRefused():
             return REFUSED, _lines(*error.args)
-        case WarehouseBusy() | LedgerLost() | CustomersUnusable():
+        case WarehouseBusy() | LedgerLost() | CustomersUnusable() | NotComputed():
             return MACHINE, printable(str(error))
         case duckdb.Error() if "Failed to commit" in str(error):
             return MACHINE, printable(f"The machine refused: {error}")

@@ -22,7 +22,7 @@ from usage_pipeline.ledger.rivals import (
 )
 from usage_pipeline.ledger.rows import begin_moves, count_incoming, moved_slots, put_in, take_out
 from usage_pipeline.ledger.standing import Standing, next_place, standing, standings
-from usage_pipeline.ledger.tables import LedgerShapeChanged, transaction
+from usage_pipeline.ledger.tables import LedgerShapeChanged, advance_state, transaction
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import parquet
@@ -130,6 +130,7 @@ def _follow(
     with transaction(connection):
         begin_moves(connection)
         change(connection, schema, place, before, decided)
+        advance_state(connection, schema)
         refuses = decided.active and schema.policy == "refuse"
         if refuses and (conflicts := count_conflicts(connection, schema, place)):
             first = first_conflicts(connection, schema, place, most_conflicts)

@@ -111,6 +111,25 @@ def _make_catalogue(connection: Connection) -> None:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS pipeline.ledgers (schema VARCHAR NOT NULL, shape JSON NOT NULL)"
     )
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS pipeline.ledger_states "
+        "(schema VARCHAR NOT NULL, state BIGINT NOT NULL)"
+    )
+
+
+def ledger_state(connection: Connection, schema: EventSchema) -> int:
+    """How many changes the schema's rows have seen: of one state, they are the same rows."""
+    rows = connection.execute(
+        "SELECT coalesce(max(state), 0) FROM pipeline.ledger_states WHERE schema = ?", [schema.name]
+    ).fetchall()
+    return int(rows[0][0])
+
+
+def advance_state(connection: Connection, schema: EventSchema) -> None:
+    """Count a change of the schema's rows; within the transaction that changes them."""
+    state = ledger_state(connection, schema)
+    connection.execute("DELETE FROM pipeline.ledger_states WHERE schema = ?", [schema.name])
+    connection.execute("INSERT INTO pipeline.ledger_states VALUES (?, ?)", [schema.name, state + 1])
 
 
 def fields_of(connection: Connection, schema: EventSchema, rows: str, *, named: bool = True) -> str:

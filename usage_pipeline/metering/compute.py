@@ -7,16 +7,22 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from usage_pipeline.ledger.tables import has_ledger, transaction
+from usage_pipeline.ledger.tables import has_ledger, ledger_state, transaction
 from usage_pipeline.metering.aggregates import aggregated
 from usage_pipeline.metering.select_metric import SelectFailed, select_values
 from usage_pipeline.metering.summaries import ComputedWindow, summaries
-from usage_pipeline.metering.tables import ledger_state, metric_table
+from usage_pipeline.metering.tables import metric_table
 from usage_pipeline.metering.windowed import among, amounts, key_columns, load_windows
 from usage_pipeline.metering.windows import TimeWindow
 from usage_pipeline.schema import EventSchema, MetricSpec
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import column_list
+
+_STAYS = "What was there before stays."
+
+#: After so many windows that cannot be computed, the others are not tried one by one: a SELECT that
+#: fails always would hold the warehouse for minutes.
+_MOST_FAILURES = 10
 
 
 class MetricFailed(ArithmeticError):
@@ -27,7 +33,7 @@ class MetricFailed(ArithmeticError):
         others = f" and {len(windows) - 1} more windows" if len(windows) > 1 else ""
         super().__init__(
             f"The metric {metric} cannot be computed for the window from "
-            f"{windows[0].start.isoformat()}{others}: {why} What was there before stays."
+            f"{windows[0].start.isoformat()}{others}: {why}"
         )
 
 
@@ -56,10 +62,11 @@ def compute_windows(
                     [datetime.now(UTC), ledger_state(connection, schema)],
                 )
     except (duckdb.OutOfRangeException, duckdb.ConversionException):
-        why = "a value does not fit 38 digits."
+        why = f"a value does not fit 38 digits. {_STAYS}"
         raise MetricFailed(f"{schema.name}.{metric}", list(windows), why) from None
     except SelectFailed as error:
-        raise MetricFailed(f"{schema.name}.{metric}", list(windows), str(error)) from None
+        why = f"{error} {_STAYS}"
+        raise MetricFailed(f"{schema.name}.{metric}", list(windows), why) from None
     return summaries(connection, schema, metric, list(windows))
 
 
@@ -67,24 +74,22 @@ def compute_each(
     connection: Connection, schema: EventSchema, metric: str, windows: Sequence[TimeWindow]
 ) -> Iterator[list[ComputedWindow] | MetricFailed]:
     """`compute_windows`, for all windows at once where it can be; one that cannot be computed
-    holds up no other.
+    holds up no other, unless there are many.
     """
-    failed: list[tuple[TimeWindow, MetricFailed]] = []
+    failed: list[MetricFailed] = []
     waiting = [list(windows)] if windows else []
-    while waiting:
+    while waiting and len(failed) < _MOST_FAILURES:
         some = waiting.pop()
         try:
             yield compute_windows(connection, schema, metric, some)
         except MetricFailed as error:
             if len(some) == 1:
-                failed.append((some[0], error))
+                failed.append(error)
             else:
                 half = len(some) // 2
                 waiting += [some[half:], some[:half]]
     if failed:
-        first = failed[0][1]
-        first.windows = [window for window, _ in failed]
-        yield first
+        yield failed[0]
 
 
 def values_query(
@@ -114,14 +119,17 @@ def wrong_windows(
     columns = column_list([*key_columns(spec), "value", "events"])
     try:
         query = values_query(connection, schema, spec, windows)
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE anew AS SELECT {columns} FROM ({query})")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE computed_anew AS SELECT {columns} FROM ({query})"
+        )
     except (duckdb.OutOfRangeException, duckdb.ConversionException, SelectFailed):
         # What cannot be computed has no value that could be right.
         return sorted(window.start for window in windows)
     stored = f"""SELECT {columns} FROM {metric_table(schema, metric)} WHERE {among(windows)}"""
     rows = connection.execute(
         f"""SELECT DISTINCT window_start FROM (
-                (FROM anew EXCEPT ALL ({stored})) UNION ALL (({stored}) EXCEPT ALL FROM anew))
+                (FROM computed_anew EXCEPT ALL ({stored}))
+                UNION ALL (({stored}) EXCEPT ALL FROM computed_anew))
             ORDER BY window_start"""
     ).fetchall()
     return [start for (start,) in rows]

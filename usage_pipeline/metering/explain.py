@@ -11,6 +11,9 @@ from usage_pipeline.schema import EventSchema, MetricSpec
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import column_list, literal, quoted
 
+#: Columns beside the fields, whose names no field can have.
+_OWN, _END = quoted(":own"), quoted(":end")
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -44,13 +47,13 @@ def explain_value(
     own, order = "", f"{AT}, place, line"
     columns = ["upload", "line", "timestamp", *shown]
     if spec.aggregation == "percentile":
-        own = f", row_number() OVER ({group} ORDER BY {AMOUNT}, {AT}, place, line) AS rank"
+        own = f", row_number() OVER ({group} ORDER BY {AMOUNT}, {AT}, place, line) AS {_OWN}"
         columns.append("rank")
-        order = column_list([*spec.group_by, "rank"])
+        order = ", ".join([*map(quoted, spec.group_by), _OWN])
     elif spec.aggregation == "weighted_sum":
-        ends = f"lead({AT}, 1, window_end) OVER ({group} ORDER BY {AT}, place, line)"
+        ends = f"lead({AT}, 1, {_END}) OVER ({group} ORDER BY {AT}, place, line)"
         own = f""", CAST(epoch_us({ends}) - epoch_us({AT}) AS DECIMAL(20,0))
-                  * CAST(0.000001 AS DECIMAL(7,6)) AS lasts_seconds"""
+                  * CAST(0.000001 AS DECIMAL(7,6)) AS {_OWN}"""
         columns.append("lasts_seconds")
     amount = f", event.{quoted(spec.field)} AS {AMOUNT}" if spec.field else ""
     names = column_list(dict.fromkeys(["timestamp", *shown, *spec.group_by]), "event")
@@ -60,14 +63,16 @@ def explain_value(
         spec,
         [window],
         f"""event.customer_id, event.place, event.line, event."timestamp" AS {AT}, {names},
-            slots.window_end{amount}""",
+            slots.window_end AS {_END}{amount}""",
     )
     query = f"""
-        SELECT {column_list(columns)}
+        SELECT {column_list(columns[:3] + shown)}{f", {_OWN}" if own else ""}
         FROM (SELECT *{own} FROM (SELECT * FROM ({taken}) WHERE customer_id = ?)) AS event
         JOIN (SELECT place, upload FROM pipeline.places WHERE schema = {literal(schema.name)})
              USING (place)
         ORDER BY {order}"""
+    if own and columns[-1] in shown:
+        columns[-1] = f"metric_{columns[-1]}"
     return Explanation(tuple(columns), query, (customer,))
 
 

@@ -11,10 +11,10 @@ from decimal import Decimal
 import duckdb
 
 from usage_pipeline.ledger.rows import SLOT_SECONDS
-from usage_pipeline.ledger.tables import fields_of, ingestion_table
+from usage_pipeline.ledger.tables import fields_of, ingestion_table, ledger_state
 from usage_pipeline.metering.compute import wrong_windows
 from usage_pipeline.metering.refresh import slots_with_events, touched_windows
-from usage_pipeline.metering.tables import ledger_state, metric_table, window_starts
+from usage_pipeline.metering.tables import metric_table, window_starts
 from usage_pipeline.metering.windowed import conditions_of, load_windows
 from usage_pipeline.metering.windows import TimeWindow, window_of
 from usage_pipeline.printable import plain_number

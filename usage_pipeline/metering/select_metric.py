@@ -39,10 +39,11 @@ def select_values(
     _load_events(connection, schema, spec, windows)
     try:
         _run(connection, spec)
-    except duckdb.OutOfRangeException:
+    except (duckdb.OutOfRangeException, duckdb.OutOfMemoryException, duckdb.IOException):
         raise
     except duckdb.Error as error:
-        raise SelectFailed(f"its SELECT fails: {error}.") from None
+        what = str(error).split("\n")[0]
+        raise SelectFailed(f"its SELECT fails: {what}.") from None
     _refuse_repeats(connection, spec)
     rows = f"""SELECT {keys(spec)}, {unscaled("value")} AS {WHOLE}, 0 AS {REST}, 1 AS {DIVISOR},
                       events FROM selected"""

@@ -51,6 +51,7 @@ def make_metric_table(connection: Connection, schema: EventSchema, metric: str) 
         for name in schema.all_metrics[metric].group_by
     )
     connection.execute("BEGIN TRANSACTION")
+    _ensure_catalogue(connection)
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema.name)}")
     connection.execute(
         f"""CREATE OR REPLACE TABLE {metric_table(schema, metric)} (
@@ -63,14 +64,6 @@ def make_metric_table(connection: Connection, schema: EventSchema, metric: str) 
     definition = _definition(schema, metric)
     connection.execute("INSERT INTO pipeline.metrics VALUES (?, ?, ?)", [*mine, definition])
     connection.execute("COMMIT")
-
-
-def ledger_state(connection: Connection, schema: EventSchema) -> int:
-    """The number of the last decision that the ledger has followed: another one, other rows."""
-    rows = connection.execute(
-        "SELECT max(decision) FROM pipeline.places WHERE schema = ?", [schema.name]
-    ).fetchall()
-    return int(rows[0][0] or 0)
 
 
 def window_starts(connection: Connection, schema: EventSchema, metric: str) -> list[datetime]:

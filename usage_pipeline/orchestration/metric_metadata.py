@@ -48,9 +48,7 @@ def metric_columns(schema: EventSchema, metric: str) -> dg.TableSchema:
             dg.TableColumn("value", value_type(schema, spec), spec.description),
             dg.TableColumn("events", "BIGINT", "Events behind the value"),
             dg.TableColumn("computed_at", "TIMESTAMP WITH TIME ZONE"),
-            dg.TableColumn(
-                "ledger_state", "BIGINT", "The last decision that the ledger had followed then"
-            ),
+            dg.TableColumn("ledger_state", "BIGINT", "How many changes the ledger had seen then"),
         ]
     )
 

@@ -119,7 +119,11 @@ def load_metrics(file: Path, schema: EventSchema) -> EventSchema:
         block = document.value
         if not isinstance(block, dict) or not block:
             raise _Problems([((), "no metric is described here; write name: {aggregation: …}")])
-        inside = set(block) == {"metrics"}
+        within = block.get("metrics")
+        # A metric may be called `metrics` itself.
+        inside = set(block) == {"metrics"} and not (
+            isinstance(within, dict) and "aggregation" in within
+        )
         others = schema.model_dump(by_alias=True, exclude_unset=True, exclude={"metrics"})
         try:
             return parse_schema({**others, "metrics": block["metrics"] if inside else block})

@@ -184,3 +184,18 @@ def test_no_metric_may_have_the_name_of_another_exported_table(work: Workplace, 
     outcome = work.run("check", work.api_file("a.csv", row("e1")), "--schema", "api_usage")
     assert outcome.exit_code == 2
     assert name in outcome.err
+
+
+def test_a_metric_that_is_not_computed_leaves_no_older_file_behind(work: Workplace) -> None:
+    work.ingest(work.api_file("a.csv", "e1,acme,2024-10-01T10:00:00Z,10,1,us-east"))
+    to = work.files / "out"
+    work.run("export", "--to", str(to))
+    file = to / "api_usage" / "api_calls.parquet"
+    assert file.exists()
+    yaml = (work.defs / "api_usage" / "defs.yaml").read_text()
+    work.describe("api_usage", yaml.replace("group_by: [region]", "group_by: []"))
+    outcome = work.run("export", "--to", str(to), "--format", "json")
+    assert not file.exists()
+    [row] = [one for one in outcome.json if one["table"] == "api_calls"]
+    assert row["file"] is None
+    assert "api_usage.api_calls has no file" in outcome.err

@@ -47,9 +47,17 @@ class TestMetrics:
     def test_a_changed_metric_says_that_its_values_wait(self, filled: Workplace) -> None:
         yaml = (filled.defs / "api_usage" / "defs.yaml").read_text()
         filled.describe("api_usage", yaml.replace("group_by: [region]", "group_by: []"))
-        outcome = filled.run("metrics", "api_calls")
-        assert "as the YAML describes it now, are not computed yet" in outcome.out
+        outcome = filled.run("metrics", "api_calls", "--format", "json")
+        # An empty listing would say that nothing was used.
+        assert (outcome.exit_code, outcome.out) == (3, "")
+        assert "as the YAML describes it now, are not computed yet" in outcome.err
         assert "materialized in the UI" in outcome.err
+
+    def test_any_ingest_computes_what_waits(self, filled: Workplace) -> None:
+        yaml = (filled.defs / "api_usage" / "defs.yaml").read_text()
+        filled.describe("api_usage", yaml.replace("group_by: [region]", "group_by: []"))
+        filled.ingest(filled.files / "a.csv")
+        assert [row["value"] for row in filled.listing("metrics", "api_calls")] == [15, 7, 1]
 
     def test_verify_fails_until_a_changed_metric_is_computed(self, filled: Workplace) -> None:
         assert filled.run("verify", "--schema", "api_usage").exit_code == 0
@@ -155,6 +163,7 @@ class TestExplain:
             for line, hour, calls in ((2, 10, 10), (3, 11, 5))
         ]
         assert "Value: region us-east, 15 from 2 events" in outcome.err
+        assert "of the ledger" in outcome.err
 
     def test_the_events_add_up_to_the_value(self, filled: Workplace) -> None:
         for value in filled.listing("metrics", "api_calls"):

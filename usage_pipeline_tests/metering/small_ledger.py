@@ -12,7 +12,7 @@ import duckdb
 
 from usage_pipeline.ledger.tables import ingestion_table, make_tables
 from usage_pipeline.metering import TimeWindow, compute_windows, window_of
-from usage_pipeline.metering.tables import has_values, make_metric_table, metric_table
+from usage_pipeline.metering.tables import make_metric_table, metric_table
 from usage_pipeline.schema import EventSchema, MetricSpec, parse_schema
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import column_list
@@ -81,8 +81,7 @@ def computed(
     connection: Connection, schema: EventSchema, windows: Sequence[TimeWindow]
 ) -> dict[Key, tuple[Decimal, int]]:
     """{(customer, window, group): (value, events)} after computing these windows."""
-    if not has_values(connection, schema, "metric"):
-        make_metric_table(connection, schema, "metric")
+    make_metric_table(connection, schema, "metric")
     compute_windows(connection, schema, "metric", windows)
     groups = schema.all_metrics["metric"].group_by
     rows = connection.execute(

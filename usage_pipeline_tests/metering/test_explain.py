@@ -12,6 +12,7 @@ from usage_pipeline.metering import window_of
 from usage_pipeline.metering.explain import explain_value
 from usage_pipeline_tests.metering.oracle import Event, values_of
 from usage_pipeline_tests.metering.small_ledger import EMPTY, ledger_of, schema_with
+from usage_pipeline_tests.workplace import Workplace
 
 DAY = datetime(2024, 10, 27, tzinfo=UTC)
 
@@ -79,6 +80,33 @@ def test_a_percentile_ranks_the_values_of_each_group() -> None:
         ("eu", Decimal("9.25"), 3),
         ("us", Decimal("0.125"), 1),
     ]
+
+
+def test_a_field_may_be_called_as_what_we_add(work: Workplace) -> None:
+    work.describe(
+        "ranks",
+        """\
+type: usage_pipeline.components.UsageEvents
+attributes:
+  name: ranks
+  fields:
+    customer_id: {type: string}
+    timestamp: {type: timestamp}
+    rank: {type: integer, usage: true}
+    window_end: {type: integer, required: false}
+  event_key: [upload, line]
+  metrics:
+    median: {aggregation: percentile, field: rank, p: 0.5, window: day}
+    held: {aggregation: weighted_sum, field: window_end, window: day}
+""",
+    )
+    text = "customer_id,timestamp,rank,window_end\nacme,2024-10-01T18:00:00Z,70,2\n"
+    work.ingest(work.file("a.csv", text), schema="ranks")
+    asked = ("--customer", "acme", "--window", "2024-10-01")
+    [median] = work.listing("explain-metric", "median", *asked)
+    assert (median["rank"], median["metric_rank"]) == (70, 1)
+    [held] = work.listing("explain-metric", "held", *asked)
+    assert (held["window_end"], held["lasts_seconds"]) == (2, "21600")
 
 
 def test_a_weighted_sum_says_how_long_each_value_holds() -> None:

@@ -122,6 +122,18 @@ def test_the_state_of_the_ledger_is_that_of_the_last_change(filled: Workplace) -
     assert after["2024-10-02"] == after["2024-10-04"] > max(states)
 
 
+def test_other_rows_are_another_state(filled: Workplace) -> None:
+    """A rebuild by another policy decides nothing, and changes what counts."""
+    filled.ingest(filled.api_file("second.csv", "e1,acme,2024-10-01T10:00:00Z,99,1,us-east"))
+    before = filled.listing("metrics", "api_calls")[0]
+    yaml = (filled.defs / "api_usage" / "defs.yaml").read_text()
+    filled.describe("api_usage", yaml.replace("keep_first", "keep_last"))
+    filled.run("rebuild", "--schema", "api_usage")
+    after = filled.listing("metrics", "api_calls")[0]
+    assert (before["value"], after["value"]) == (10, 99)
+    assert after["ledger_state"] > before["ledger_state"]
+
+
 def test_windows_are_those_of_the_metric_not_of_the_day(filled: Workplace) -> None:
     before = {
         row["window_start"]: row["computed_at"] for row in filled.listing("metrics", "peak_storage")

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from usage_pipeline.metering import MetricFailed
+from usage_pipeline.metering import MetricFailed, compute_each
+from usage_pipeline.metering.tables import make_metric_table
 from usage_pipeline_tests.metering.oracle import Event
 from usage_pipeline_tests.metering.small_ledger import (
     EMPTY,
@@ -87,6 +88,19 @@ def test_a_value_that_is_null_is_no_value() -> None:
 def test_two_values_for_a_customer_are_refused_with_advice() -> None:
     with pytest.raises(MetricFailed, match=r"two values for customer acme .* group by customer_id"):
         values("SELECT customer_id, gb AS value FROM events")
+
+
+def test_a_select_that_always_fails_is_not_tried_window_by_window_for_ever() -> None:
+    events = [event(line, 1 + line % 28, region="eu") for line in range(2, 60)]
+    sql = "SELECT customer_id, CAST(region AS BIGINT) AS value FROM events GROUP BY ALL"
+    schema = schema_with({"aggregation": "sql", "window": "hour", "sql": sql})
+    with ledger_of(schema, events) as connection:
+        make_metric_table(connection, schema, "metric")
+        windows = windows_with(events, schema.metrics["metric"])
+        [told] = compute_each(connection, schema, "metric", windows)
+    assert isinstance(told, MetricFailed)
+    assert "its SELECT fails: Conversion Error: Could not convert string 'eu'" in str(told)
+    assert "LINE" not in str(told)
 
 
 def test_what_fails_at_run_time_is_told_in_words() -> None:
