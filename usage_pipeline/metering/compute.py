@@ -18,11 +18,18 @@ from usage_pipeline.schema import EventSchema, MetricSpec
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import column_list
 
-_STAYS = "What was there before stays."
-
 #: After so many windows that cannot be computed, the others are not tried one by one: a SELECT that
 #: fails always would hold the warehouse for minutes.
 _MOST_FAILURES = 10
+
+
+#: What computing ends with where there are no values to be had, though nothing is broken.
+NO_VALUES = (duckdb.OutOfRangeException, duckdb.ConversionException, SelectFailed)
+
+
+def reason(error: Exception) -> str:
+    """Why there are no values, of an error among `NO_VALUES`."""
+    return str(error) if isinstance(error, SelectFailed) else "a value does not fit 38 digits."
 
 
 class MetricFailed(ArithmeticError):
@@ -61,11 +68,8 @@ def compute_windows(
                         SELECT {columns}, ?, ? FROM ({anew}) ORDER BY window_start""",
                     [datetime.now(UTC), ledger_state(connection, schema)],
                 )
-    except (duckdb.OutOfRangeException, duckdb.ConversionException):
-        why = f"a value does not fit 38 digits. {_STAYS}"
-        raise MetricFailed(f"{schema.name}.{metric}", list(windows), why) from None
-    except SelectFailed as error:
-        why = f"{error} {_STAYS}"
+    except NO_VALUES as error:
+        why = f"{reason(error)} What was there before stays."
         raise MetricFailed(f"{schema.name}.{metric}", list(windows), why) from None
     return summaries(connection, schema, metric, list(windows))
 
@@ -122,7 +126,7 @@ def wrong_windows(
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE computed_anew AS SELECT {columns} FROM ({query})"
         )
-    except (duckdb.OutOfRangeException, duckdb.ConversionException, SelectFailed):
+    except NO_VALUES:
         # What cannot be computed has no value that could be right.
         return sorted(window.start for window in windows)
     stored = f"""SELECT {columns} FROM {metric_table(schema, metric)} WHERE {among(windows)}"""

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import duckdb
-
-from usage_pipeline.metering.compute import MetricFailed, values_query
+from usage_pipeline.metering.compute import NO_VALUES, MetricFailed, reason, values_query
 from usage_pipeline.metering.refresh import slots_with_events
-from usage_pipeline.metering.select_metric import SelectFailed
 from usage_pipeline.metering.windowed import key_columns, load_windows
 from usage_pipeline.metering.windows import window_of
 from usage_pipeline.schema import EventSchema
@@ -50,8 +47,6 @@ def preview(
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE previewed AS SELECT {columns} FROM ({query})"
         )
-    except (duckdb.OutOfRangeException, duckdb.ConversionException):
-        raise MetricFailed(metric, asked, "a value does not fit 38 digits.") from None
-    except SelectFailed as error:
-        raise MetricFailed(metric, asked, str(error)) from None
+    except NO_VALUES as error:
+        raise MetricFailed(metric, asked, reason(error)) from None
     return "previewed"

@@ -18,6 +18,9 @@ from usage_pipeline.warehouse.sql import column_list, quoted
 
 MOST = 8
 
+#: The place of a series by its size, 1 being the largest. No group has a colon in its name.
+RANK = quoted(":rank")
+
 
 def chart_of(
     connection: Connection,
@@ -45,7 +48,7 @@ def chart_of(
         adds_up = False
         _rank(connection, spec, rows, values, adds_up=False)
         others = ()
-    count = connection.execute("SELECT count(DISTINCT size_rank) FROM ranked").fetchall()[0][0]
+    count = connection.execute(f"SELECT count(DISTINCT {RANK}) FROM ranked").fetchall()[0][0]
     return Chart(
         title=f"{schema.name}: {metric}",
         unit=unit_of(schema, spec),
@@ -90,8 +93,8 @@ def _rank(
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE ranked AS
-            SELECT courses.*, sizes.size_rank FROM courses
-            JOIN (SELECT {keys}, row_number() OVER (ORDER BY {size} DESC, {keys}) AS size_rank
+            SELECT courses.*, sizes.{RANK} FROM courses
+            JOIN (SELECT {keys}, row_number() OVER (ORDER BY {size} DESC, {keys}) AS {RANK}
                   FROM courses GROUP BY {keys}) AS sizes ON {same}"""
     )
 
@@ -103,8 +106,8 @@ def _names(spec: MetricSpec, *, adds_up: bool) -> list[str]:
 def _series(connection: Connection, names: Sequence[str], most: int) -> list[Series]:
     keys = column_list(names)
     rows = connection.execute(
-        f"""SELECT size_rank, window_start, CAST(value AS VARCHAR), {keys} FROM ranked
-            WHERE size_rank <= {most} ORDER BY size_rank, window_start"""
+        f"""SELECT {RANK}, window_start, CAST(value AS VARCHAR), {keys} FROM ranked
+            WHERE {RANK} <= {most} ORDER BY {RANK}, window_start"""
     ).fetchall()
     found: dict[int, tuple[str, list[tuple[datetime, Decimal | None]]]] = {}
     for rank, start, text, *words in rows:
@@ -116,7 +119,7 @@ def _series(connection: Connection, names: Sequence[str], most: int) -> list[Ser
 def _others(connection: Connection, most: int) -> list[tuple[datetime, Decimal | None]]:
     rows = connection.execute(
         f"""SELECT window_start, CAST(sum(value) AS VARCHAR) FROM ranked
-            WHERE size_rank > {most} GROUP BY window_start"""
+            WHERE {RANK} > {most} GROUP BY window_start"""
     ).fetchall()
     return [(start.astimezone(UTC), Decimal(text)) for start, text in rows]
 

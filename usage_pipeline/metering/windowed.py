@@ -15,8 +15,9 @@ from usage_pipeline.schema.condition import parse_condition
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import column_list, quoted
 
-#: The number that is aggregated. No field has a colon in its name.
-AMOUNT = quoted(":amount")
+#: The number that is aggregated, and when its event was; `timestamp` itself may be among the keys.
+#: No field has a colon in its name.
+AMOUNT, AT = quoted(":amount"), quoted(":at")
 
 
 def key_columns(spec: MetricSpec) -> list[str]:
@@ -67,17 +68,13 @@ def amounts(
     """A query over the events of loaded windows that take part in the metric.
 
     Its columns are `key_columns`, AMOUNT where a field is aggregated, and what puts events in
-    order: `at`, `place`, `line`.
+    order: AT, `place`, `line`.
     """
     amount = f", event.{quoted(spec.field)} AS {AMOUNT}" if spec.field else ""
     groups = "".join(f", event.{quoted(name)}" for name in spec.group_by)
     columns = f"""event."customer_id", slots.window_start, slots.window_end{groups}{amount},
                   event."timestamp" AS {AT}, event.place, event.line"""
     return windowed(connection, schema, spec, windows, columns)
-
-
-#: When an event was; `timestamp` itself may be among the keys.
-AT = quoted(":at")
 
 
 def windowed(
