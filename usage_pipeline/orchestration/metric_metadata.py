@@ -104,7 +104,11 @@ def chart_metadata(connection: Connection, schema: EventSchema, metric: str) -> 
         return {}
     since = newest - CHARTED_WINDOWS * LONGEST[spec.window]
     chart = chart_of(connection, schema, metric, f"{table} WHERE window_start > ?", [since])
-    picture = base64.b64encode(drawn(chart, "svg")).decode("ascii")
+    try:
+        picture = base64.b64encode(drawn(chart, "svg")).decode("ascii")
+    except Exception as error:
+        # The values are computed; that they cannot be drawn takes nothing from them.
+        return {"chart": dg.MetadataValue.text(f"It cannot be drawn: {printable(str(error))}")}
     # An image runs nothing and loads nothing, whatever customers are called.
     return {"chart": dg.MetadataValue.md(f"![{metric}](data:image/svg+xml;base64,{picture})")}
 

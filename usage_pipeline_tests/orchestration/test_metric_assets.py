@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import pytest
 
 from usage_pipeline.orchestration.build import schema_definitions, shared_definitions
 from usage_pipeline.orchestration.instance import open_instance
@@ -39,6 +41,27 @@ def test_a_backfill_over_any_range_is_one_run(work: Workplace) -> None:
         assert result.success
         assert len(instance.get_materialized_partitions(asset)) == 37
     assert work.values("api_calls") == before
+
+
+def test_a_chart_that_cannot_be_drawn_takes_nothing_from_the_values(
+    work: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work.ingest(work.api_file("a.csv", "e1,acme,2024-10-01T10:00:00Z,10,1.5,us-east"))
+    monkeypatch.setitem(sys.modules, "usage_pipeline.metering.chart.figure", None)
+    definitions = dg.Definitions.merge(
+        schema_definitions(load_schemas()["api_usage"]), shared_definitions()
+    )
+    asset = dg.AssetKey(["api_usage", "api_calls"])
+    with open_instance(work.folder) as instance:
+        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance, asset_selection=[asset], partition_key="2024-10-01"
+        )
+        assert result.success
+        [record] = instance.fetch_materializations(asset, limit=1).records
+        assert record.asset_materialization is not None
+        shown = record.asset_materialization.metadata
+        assert str(shown["chart"].value).startswith("It cannot be drawn: ")
+        assert shown["exact_total"].value == "10"
 
 
 def test_a_backfill_computes_what_it_can_and_then_fails(work: Workplace) -> None:
