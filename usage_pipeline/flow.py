@@ -316,12 +316,17 @@ class Flow:
         return self.register.find_identity(self.schema.name, identity_of(sha256, captured))
 
     @property
+    def metrics_changed(self) -> bool:
+        """Whether events are in, and the YAML describes metrics that nobody has computed so."""
+        known = self.register.metric_definitions(self.schema.name)
+        return known != metric_definitions(self.schema) and bool(
+            self.register.uploads(self.schema.name, ["ingested"])
+        )
+
+    @property
     def metrics_wait(self) -> bool:
-        """Whether windows are stale, or the YAML describes metrics that nobody has computed so."""
-        described = self.register.metric_definitions(self.schema.name)
-        changed = described != metric_definitions(self.schema)
-        has_events = bool(self.register.uploads(self.schema.name, ["ingested"]))
-        return bool(self.register.windows.stale(self.schema.name)) or (changed and has_events)
+        """Whether any run of the schema has metric windows to compute."""
+        return bool(self.register.windows.stale(self.schema.name)) or self.metrics_changed
 
     @property
     def _has_register(self) -> bool:

@@ -174,12 +174,11 @@ def explain_metric(
     """List the events behind a value, each with the upload and line it came from."""
     found = _schema_of(metric, schema)
     spec = found.all_metrics[metric]
+    within = moment(window, "--window", spec.time_zone)
     try:
-        span = window_of(moment(window, "--window", spec.time_zone), spec.window, spec.time_zone)
-    except (OverflowError, ValueError) as error:
-        # The calendar ends with the year 9999; a text that is no day has said so itself.
-        if isinstance(error, WrongUse):
-            raise
+        span = window_of(within, spec.window, spec.time_zone)
+    except (OverflowError, ValueError):
+        # The calendar ends with the year 9999.
         raise WrongUse(f"--window {window}: that is beyond the calendar.") from None
     flow = Flow(found, DataFolder.current())
     with Warehouse(flow.folder).open() as connection:

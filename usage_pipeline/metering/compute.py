@@ -36,7 +36,6 @@ class MetricFailed(ArithmeticError):
     """Values that cannot be computed; no value is better than a wrong one."""
 
     def __init__(self, metric: str, windows: Sequence[TimeWindow], why: str) -> None:
-        self.windows = list(windows)
         others = f" and {len(windows) - 1} more windows" if len(windows) > 1 else ""
         super().__init__(
             f"The metric {metric} cannot be computed for the window from "

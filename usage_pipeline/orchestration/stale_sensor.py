@@ -67,12 +67,9 @@ def stale_sensor(schema: EventSchema, job: dg.JobDefinition) -> dg.SensorDefinit
 
 def _stale(flow: Flow) -> dict[str, Any]:
     """What has to be computed: {metric: window starts}, and metrics whose definition changed."""
-    schema = flow.schema
-    found: dict[str, Any] = dict(flow.register.windows.stale(schema.name))
-    if flow.register.metric_definitions(schema.name) != metric_definitions(schema) and (
-        flow.register.uploads(schema.name, ["ingested"])
-    ):
-        found["definitions"] = metric_definitions(schema)
+    found: dict[str, Any] = dict(flow.register.windows.stale(flow.schema.name))
+    if flow.metrics_changed:
+        found["definitions"] = metric_definitions(flow.schema)
     return found
 
 

@@ -124,13 +124,17 @@ def test_the_state_of_the_ledger_is_that_of_the_last_change(filled: Workplace) -
 
 def test_other_rows_are_another_state(filled: Workplace) -> None:
     """A rebuild by another policy decides nothing, and changes what counts."""
-    filled.ingest(filled.api_file("second.csv", "e1,acme,2024-10-01T10:00:00Z,99,1,us-east"))
+    again = (
+        "e1,acme,2024-10-01T10:00:00Z,99,1,us-east",
+        "e9,acme,2024-10-01T11:00:00Z,1,1,us-east",
+    )
+    filled.ingest(filled.api_file("second.csv", *again))
     before = filled.listing("metrics", "api_calls")[0]
     yaml = (filled.defs / "api_usage" / "defs.yaml").read_text()
     filled.describe("api_usage", yaml.replace("keep_first", "keep_last"))
     filled.run("rebuild", "--schema", "api_usage")
     after = filled.listing("metrics", "api_calls")[0]
-    assert (before["value"], after["value"]) == (10, 99)
+    assert (before["value"], after["value"]) == (11, 100)
     assert after["ledger_state"] > before["ledger_state"]
 
 
