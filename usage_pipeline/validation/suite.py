@@ -32,7 +32,7 @@ class SuiteRunner:
 
     def __init__(self, name: str, rules: Sequence[Rule]) -> None:
         self._name = name
-        self._rules = tuple(rules)
+        self.rules = tuple(rules)
         self._suite: GxSuite | None = None
 
     def run(self, connection: duckdb.DuckDBPyConnection, table: str) -> list[RuleResult]:
@@ -46,9 +46,7 @@ class SuiteRunner:
             RuntimeError: a rule could not be evaluated; with the text of Great Expectations.
         """
         counts = self._gx().count(connection, table)
-        return [
-            RuleResult(rule, *counts[rule.code, rule.field, rule.holds]) for rule in self._rules
-        ]
+        return [RuleResult(rule, *counts[rule.code, rule.field, rule.holds]) for rule in self.rules]
 
     def suite_json(self) -> dict[str, Any]:
         """The suite as Great Expectations serialises it."""
@@ -58,5 +56,5 @@ class SuiteRunner:
         if self._suite is None:
             from usage_pipeline.validation.gx_duckdb import GxSuite
 
-            self._suite = GxSuite(self._name, self._rules)
+            self._suite = GxSuite(self._name, self.rules)
         return self._suite

@@ -7,6 +7,7 @@ import io
 from collections import Counter
 from pathlib import Path
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 
@@ -15,6 +16,7 @@ from usage_pipeline.schema.rules import row_rules
 from usage_pipeline.validation.check_files import CheckedFile
 from usage_pipeline.validation.codes import CODES, is_warning
 from usage_pipeline.validation.findings import read_error_file
+from usage_pipeline.validation.suite import SuiteRunner
 from usage_pipeline_tests.workplace import Workplace
 
 SCHEMA = """\
@@ -122,6 +124,14 @@ def test_the_suite_counts_what_the_error_file_lists(work: Workplace, checked: Ch
         if result.unexpected:
             suite[result.rule.field, result.rule.code] += result.unexpected
     assert rule_counts(listed) == suite
+
+
+def test_the_suite_would_say_the_same_if_it_were_shown_every_row(checked: CheckedFile) -> None:
+    runner = SuiteRunner("every_rule", [result.rule for result in checked.results])
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"CREATE VIEW every_row AS FROM read_parquet('{checked.mapped.frame}')")
+        assert runner.run(connection, "every_row") == list(checked.results)
 
 
 def test_each_broken_cell_is_found_with_its_own_code_line_and_text(checked: CheckedFile) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import weakref
@@ -14,6 +15,7 @@ import pytest
 
 from usage_pipeline.schema.rules import Rule
 from usage_pipeline.validation.suite import SuiteRunner
+from usage_pipeline_tests.workplace import Workplace
 
 ROWS = """
     SELECT i::BIGINT AS line, true AS valid,
@@ -290,3 +292,29 @@ def test_nothing_is_imported_early_printed_written_or_sent(tmp_path: Path) -> No
     assert done.stdout.splitlines() == ["1", "raised", "raised", "[]"]
     assert done.stderr == ""
     assert list(tmp_path.iterdir()) == []
+
+
+ONE_CHECK = """
+import sys
+from usage_pipeline.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+print("great_expectations" in sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(("calls", "asked"), [("1", False), ("-1", True)])
+def test_great_expectations_is_asked_where_a_row_breaks_a_rule_and_not_waited_for_elsewhere(
+    work: Workplace, calls: str, asked: bool
+) -> None:
+    file = work.api_file("a.csv", f"e1,acme,2024-10-01T10:00:00Z,{calls},1,us-east")
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_CHECK, "check", str(file), "--schema", "api_usage"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.splitlines()[-1] == str(asked)
