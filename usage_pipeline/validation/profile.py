@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from typing import Any
 
-from usage_pipeline.schema import EventSchema
+from usage_pipeline.schema import EventSchema, FieldSpec
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import quoted
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: More digits than any sum of so many values can have.
 _EXACT = Context(prec=100)
+#: Digits that the engine's sum of decimals may have.
+_SUM_DIGITS = 38
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,20 @@ class Profile:
 
 def totals_of(connection: Connection, rows: str, schema: EventSchema) -> Totals:
     """Of rows with the schema's fields, `rows` being what stands behind FROM."""
-    sums = [column for name in schema.usage_fields for column in _sums(schema, name)]
-    columns = ", ".join(
-        ["count(*)", 'epoch_us(min("timestamp"))', 'epoch_us(max("timestamp"))', *sums]
-    )
-    [(count, first, last, *found)] = connection.execute(f"SELECT {columns} FROM {rows}").fetchall()
-    distinct = f"SELECT count(*) FROM (SELECT DISTINCT customer_id FROM {rows})"
-    [(customers,)] = connection.execute(distinct).fetchall()
-    parts = iter(found)
+    decimals = [name for name, field in schema.usage_fields.items() if field.type == "decimal"]
+    largest = [f"max(abs({quoted(name)}))" for name in decimals]
+    span = ['epoch_us(min("timestamp"))', 'epoch_us(max("timestamp"))']
+    columns = ", ".join(["count(*)", "count(DISTINCT customer_id)", *span, *largest])
+    [(count, customers, first, last, *found)] = connection.execute(
+        f"SELECT {columns} FROM {rows}"
+    ).fetchall()
+    most = {name: count * (one or 0) for name, one in zip(decimals, found, strict=True)}
+    sums = [
+        column
+        for name, field in schema.usage_fields.items()
+        for column in _sum(name, field, most.get(name, 0))
+    ]
+    parts = iter(connection.execute(f"SELECT {', '.join(sums)} FROM {rows}").fetchall()[0])
     return Totals(
         count,
         customers,
@@ -102,13 +110,15 @@ def totals_of(connection: Connection, rows: str, schema: EventSchema) -> Totals:
     )
 
 
-def _sums(schema: EventSchema, name: str) -> Iterator[str]:
-    """The sum in two parts, whole and broken, neither of which can run out of digits."""
+def _sum(name: str, field: FieldSpec, most: Decimal | int) -> tuple[str, str]:
+    """The sum in two parts, neither of which can run out of digits; `most` is a bound of it.
+
+    Cut in whole and broken it takes five times as long, so only where it may be that large.
+    """
     column = quoted(name)
-    if schema.usage_fields[name].type == "integer":
-        yield from (f"sum({column})", "0")
-    else:
-        yield from (f"sum(trunc({column}))", f"sum({column} - trunc({column}))")
+    if field.type == "integer" or most < 10 ** (_SUM_DIGITS - field.scale):
+        return f"sum({column})", "0"
+    return f"sum(trunc({column}))", f"sum({column} - trunc({column}))"
 
 
 def _total(parts: Iterator[Any]) -> Decimal:
