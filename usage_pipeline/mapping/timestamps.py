@@ -56,8 +56,10 @@ _PLAIN_OFFSET = (
 
 def iso_wall(cell: str) -> str:
     """The local TIMESTAMP in `cell`; NULL also where the text carries an offset."""
+    # The offset that most texts have; matched against patterns in vain, they take twice the time.
     return (
-        f"CASE WHEN {matches(cell, _PLAIN_LOCAL)} THEN TRY_CAST({cell} AS TIMESTAMP)"
+        f"CASE WHEN ends_with({cell}, 'Z') THEN NULL"
+        f" WHEN {matches(cell, _PLAIN_LOCAL)} THEN TRY_CAST({cell} AS TIMESTAMP)"
         f" WHEN {matches(cell, blanks_around(_LOCAL))}"
         f" THEN TRY_CAST({_canonical(cell)} AS TIMESTAMP) END"
     )

@@ -46,7 +46,7 @@ UNREADABLE: dict[FieldType, dict[str, str]] = {
 
 #: All that looks like nothing at the ends of a text: Unicode's spaces, joiners, marks of direction
 #: and the byte order mark that appending one file to another leaves behind. As a pattern it takes
-#: half as long as trimming a space and a tab, and a tenth of trimming all of these.
+#: a tenth of the time of trimming all of these.
 UNSEEN = (
     r"[ \t\x{a0}\x{ad}\x{1680}\x{2000}-\x{200f}\x{2028}\x{2029}"
     r"\x{202f}\x{205f}\x{2060}\x{3000}\x{feff}]"
@@ -118,10 +118,21 @@ def _rules(name: str, field: FieldSpec, schema: EventSchema) -> Iterator[Rule]:
         yield Rule(
             "padded-text",
             name,
-            f"{column} IS NULL OR NOT regexp_matches({column}, {literal(_PADDED)})",
+            f"{column} IS NULL OR {_unpadded(column)}",
             f"{name} has space at its ends, seen or unseen, which is kept",
             warning=True,
         )
+
+
+def _unpadded(column: str) -> str:
+    # Of ASCII only space and tab are unseen, and looking at both ends is twice as fast there.
+    # Turned around, no text but ASCII is sure to begin with its last character.
+    ends = " AND ".join(f"ord({text}) NOT IN (9, 32)" for text in (column, f"reverse({column})"))
+    pattern = literal(_PADDED)
+    return (
+        f"CASE WHEN strlen({column}) = length({column}) THEN {ends}"
+        f" ELSE NOT regexp_matches({column}, {pattern}) END"
+    )
 
 
 def _details(field: FieldSpec, code: str, csv: CsvOptions) -> tuple[object, ...]:
