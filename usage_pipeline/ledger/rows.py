@@ -13,7 +13,14 @@ from pathlib import Path
 
 from usage_pipeline.ledger.tables import displaced_table, fields_of, ingestion_table
 from usage_pipeline.schema import EventSchema
-from usage_pipeline.schema.winners import beats, best_first, differs, repeated, same_event
+from usage_pipeline.schema.winners import (
+    beats,
+    best_first,
+    differs,
+    may_repeat,
+    repeated,
+    same_event,
+)
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import column_list, parquet
 
@@ -130,7 +137,11 @@ def _find_losers(connection: Connection, schema: EventSchema, place: int) -> boo
     )
     if _count(connection, "known"):
         _meet_the_known(connection, schema, place)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE best_lines AS {repeated(schema, 'incoming')}")
+    [(may,)] = connection.execute(may_repeat(schema, "incoming")).fetchall()
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE best_lines AS
+            {repeated(schema, "incoming")} {"" if may else "LIMIT 0"}"""
+    )
     if _count(connection, "best_lines"):
         connection.execute(
             f"""INSERT INTO losers

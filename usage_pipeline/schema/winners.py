@@ -36,6 +36,15 @@ def best_line(schema: EventSchema) -> str:
     return "max(line)" if schema.policy == "keep_last" else "min(line)"
 
 
+def may_repeat(schema: EventSchema, rows: str) -> str:
+    """A query: whether `rows`, of one file, may have an event more than once; false is certain.
+
+    Mostly none is, and hashes say so in half the time and a fraction of the memory of the keys.
+    """
+    different = f"SELECT DISTINCT hash({column_list(schema.key_fields)}) FROM {rows}"
+    return f"SELECT (SELECT count(*) FROM {rows}) > (SELECT count(*) FROM ({different}))"
+
+
 def repeated(schema: EventSchema, rows: str) -> str:
     """A query: each event that `rows`, of one file, have more than once, and its best `line`."""
     key = column_list(schema.key_fields)

@@ -13,7 +13,7 @@ from usage_pipeline.intake.archive import write_then_rename
 from usage_pipeline.reading import LocatedError, clip
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.schema.rules import Rule
-from usage_pipeline.schema.winners import differs, repeated, same_event
+from usage_pipeline.schema.winners import differs, may_repeat, repeated, same_event
 from usage_pipeline.validation.codes import CODES, is_warning
 from usage_pipeline.warehouse.connection import Connection
 
@@ -81,9 +81,12 @@ def repeated_events(
     """
     if schema.every_line_counts:
         return {}, []
+    valid = f"(SELECT * FROM {frame} WHERE valid)"
+    if connection.execute(may_repeat(schema, valid)).fetchall() == [(False,)]:
+        return {}, []
     # Grouping finds the few keys that repeat; only they are joined back to their lines.
     repeats = f"""
-        WITH best AS ({repeated(schema, f"(SELECT * FROM {frame} WHERE valid)")})
+        WITH best AS ({repeated(schema, valid)})
         SELECT again.line AS line, best.line AS best_line,
                CASE WHEN {differs(schema, "again", "winner")}
                     THEN 'conflict-in-file' ELSE 'duplicate-in-file' END AS code
