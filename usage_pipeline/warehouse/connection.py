@@ -52,6 +52,9 @@ class Warehouse:
             _make_whole(database)
             connection = _connect_patiently(database, wait)
             try:
+                # Every row has its place and line, and every listing its order. In the order they
+                # come in, rows leave gaps between blocks, and closing wrote all of them once more.
+                connection.execute("SET preserve_insertion_order = false")
                 _configure(connection, spill, [self.folder.uploads, *folders], WAREHOUSE_MEMORY)
                 yield connection
             finally:

@@ -128,3 +128,19 @@ def test_a_wait_that_would_never_end_is_refused(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("USAGE_PIPELINE_LOCK_WAIT", wait)
     with pytest.raises(WrongSetting, match="USAGE_PIPELINE_LOCK_WAIT"):
         wait_seconds()
+
+
+def test_rows_that_come_in_are_written_once(work: Workplace) -> None:
+    frame = work.folder.uploads / "frame.parquet"
+    with work.flow().warehouse.open() as connection:
+        # Blocks of a frame are a little larger than those of a table, as batches of text fall.
+        connection.execute(
+            f"""COPY (SELECT md5(n::VARCHAR) AS event FROM range(2_000_000) AS row(n))
+                TO {literal(str(frame))} (FORMAT parquet, ROW_GROUP_SIZE 124_928)"""
+        )
+        connection.execute("CREATE TABLE event (event VARCHAR)")
+        connection.execute(f"INSERT INTO event FROM {literal(str(frame))}")
+    with work.flow().warehouse.open() as connection:
+        size = connection.execute("SELECT used_blocks, free_blocks FROM pragma_database_size()")
+        [(used, free)] = size.fetchall()
+    assert free < used / 10
