@@ -45,11 +45,6 @@ INGEST_COLUMNS = (
 )
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command()(check)
-    app.command()(ingest)
-
-
 def check(
     files: Files,
     schema: RequiredSchema,

@@ -42,14 +42,6 @@ Several = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    for command in (void, restore, duplicates):
-        app.command()(command)
-    app.command(name="explain")(explain_event)
-    app.command()(rebuild)
-    app.command()(export)
-
-
 def void(
     uploads: Several,
     by: By,

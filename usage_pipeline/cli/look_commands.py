@@ -22,11 +22,6 @@ from usage_pipeline.schema import load_schemas
 from usage_pipeline.warehouse import Warehouse
 
 
-def add_to(app: typer.Typer) -> None:
-    for command in (events, verify):
-        app.command()(command)
-
-
 def events(
     schema: Annotated[str, typer.Option("--schema", help="The event schema.")],
     customer: Customer = None,

@@ -29,12 +29,6 @@ ByDefault = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command(name="map")(map_upload)
-    app.command()(mappings)
-    app.command()(forget)
-
-
 def map_upload(
     upload: Uploads,
     by: ByDefault,

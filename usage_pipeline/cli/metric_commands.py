@@ -47,12 +47,6 @@ MOST_COURSES, FEWEST_WINDOWS = 10, 3
 Metric = Annotated[str, typer.Argument(help="The metric.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command()(metrics)
-    app.command()(explain_metric)
-    app.command()(preview_metric)
-
-
 def metrics(
     metric: Metric,
     schema: SchemaOption = None,

@@ -58,11 +58,6 @@ _NARROW = tuple(
 )
 
 
-def add_to(app: typer.Typer) -> None:
-    for command in (uploads, errors, confirm, refuse, reopen, history):
-        app.command()(command)
-
-
 def uploads(
     schema: SchemaOption = None,
     state: Annotated[str | None, typer.Option(help=f"One of: {', '.join(STATES)}.")] = None,

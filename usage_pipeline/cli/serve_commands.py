@@ -15,11 +15,6 @@ from usage_pipeline.data_folder import PROJECT, DataFolder
 from usage_pipeline.schema import load_schemas
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command()(demo)
-    app.command()(dev)
-
-
 def demo() -> None:
     """Drop the samples, run the whole flow, and show what happened and where to look."""
     from usage_pipeline.cli.demo import run_demo

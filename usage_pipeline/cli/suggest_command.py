@@ -29,10 +29,6 @@ _TOLD = 3
 _NEAR = 50
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command("suggest")(suggest_schema)
-
-
 def suggest_schema(
     file: Annotated[Path, typer.Argument(help="A CSV file.", show_default=False)],
     name: Annotated[

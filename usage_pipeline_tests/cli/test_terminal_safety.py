@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from usage_pipeline.cli import demo
-from usage_pipeline.cli.problems import WrongUse, exit_code_of
+from usage_pipeline.cli.exit_code import exit_code_of
+from usage_pipeline.cli.problems import WrongUse
 from usage_pipeline.register import Upload
 from usage_pipeline.schema import InvalidSchema
 from usage_pipeline.schema.schema_file import SchemaProblem

@@ -102,7 +102,7 @@ def test_command_page_has_a_section_for_every_command_with_its_options() -> None
     assert [one for one in headings(text) if one in commands] == list(commands)
     for name, one in commands.items():
         usage = section("command-line.md", name)
-        options = {option for parameter in one.params for option in parameter.opts}
+        options = {option for parameter in one.loaded().params for option in parameter.opts}
         missing = [o for o in options if o.startswith("--") and o != "--help" and o not in usage]
         assert missing == [], name
 
