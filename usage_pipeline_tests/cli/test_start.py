@@ -22,11 +22,18 @@ finally:
 """
 
 
+_PROGRAM = "from usage_pipeline.cli import program; program()"
+
+
+def run_program(*arguments: str, code: str = _PROGRAM) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def loaded_by(*arguments: str) -> set[str]:
-    """The packages in memory when a command ends, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", _TELLING, *arguments], capture_output=True, text=True, check=False
-    )
+    """The packages in memory when a command ends."""
+    done = run_program(*arguments, code=_TELLING)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split())
 
@@ -47,3 +54,24 @@ def test_a_misspelled_command_is_answered_with_the_right_one(work: Workplace) ->
     outcome = work.run("chekc")
     assert outcome.exit_code == 2
     assert "Did you mean 'check'?" in outcome.err
+
+
+@pytest.mark.parametrize(("command", "code"), [("uploads", 0), ("history nobody", 2), ("chekc", 2)])
+def test_the_program_ends_with_the_code_of_its_command(
+    work: Workplace, command: str, code: int
+) -> None:
+    assert run_program(*command.split()).returncode == code
+
+
+def test_the_program_says_everything_before_it_ends(work: Workplace) -> None:
+    rows = [f"e{n},acme,2024-10-01T10:00:00Z,1,1.5,us-east" for n in range(3000)]
+    work.ingest(work.api_file("a.csv", *rows))
+    listing = ("events", "--schema", "api_usage", "--format", "json")
+    assert run_program(*listing).stdout == work.run(*listing).out
+
+
+def test_the_program_calls_what_is_registered_for_its_end(work: Workplace) -> None:
+    begun = "import atexit, usage_pipeline.cli as cli; run = cli.main"
+    registering = "cli.main = lambda: (atexit.register(print, 'the end'), run())"
+    outcome = run_program("uploads", code=f"{begun}; {registering}; cli.program()")
+    assert outcome.stdout.splitlines()[-1] == "the end"
