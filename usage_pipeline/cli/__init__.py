@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import sys
+from contextlib import suppress
 
 #: New objects until Python looks for circles of them that nobody needs; by itself, 700.
 _OBJECTS_TO_LOOK = 50_000
@@ -21,10 +22,12 @@ def program() -> None:
     code: int | None = None
 
     def end() -> None:
-        if code is not None:
+        # What cannot be written is told by Python, which then ends as it always does.
+        with suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(code)
+            if code is not None:
+                os._exit(code)
 
     # What is registered first is called last: by then threads are joined and files are removed.
     atexit.register(end)

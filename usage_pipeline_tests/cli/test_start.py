@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -28,7 +29,9 @@ _PROGRAM = "from usage_pipeline.cli import program; program()"
 def run_program(*arguments: str, code: str = _PROGRAM) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own."""
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    # Unbuffered, nothing could be lost at the end.
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 def loaded_by(*arguments: str) -> set[str]:
