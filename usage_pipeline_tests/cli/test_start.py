@@ -46,6 +46,16 @@ def test_help_loads_no_engine_and_no_framework() -> None:
     assert loaded_by("--help") & {*heavy, "sqlalchemy", "yaml"} == set()
 
 
+@pytest.mark.parametrize("command", ["check", "ingest"])
+def test_a_clean_file_needs_nothing_to_draw_or_to_write_workbooks(
+    work: Workplace, command: str
+) -> None:
+    file = work.api_file("a.csv", "e1,acme,2024-10-01T10:00:00Z,1,1.5,us-east")
+    loaded = loaded_by(command, str(file), "--schema", "api_usage")
+    assert loaded & {"matplotlib", "openpyxl", "dagster_webserver"} == set()
+    assert ("dagster" in loaded) is (command == "ingest")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_listing_says_of_a_command_what_its_own_help_says(name: str) -> None:
     late = getattr(get_command(app), "commands", {})[name]
