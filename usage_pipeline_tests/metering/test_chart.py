@@ -439,7 +439,7 @@ def test_drawing_leaves_the_settings_of_the_process_as_they_were() -> None:
     assert dict(mpl.rcParams) == before
 
 
-@pytest.mark.parametrize("module", ["cli.app", "definitions", "metering.chart"])
+@pytest.mark.parametrize("module", ["cli.metric_commands", "definitions", "metering.chart"])
 def test_the_drawing_library_is_loaded_only_to_draw(module: str) -> None:
     code = f"import sys, usage_pipeline.{module}; sys.exit('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
