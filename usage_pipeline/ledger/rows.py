@@ -22,7 +22,7 @@ from usage_pipeline.schema.winners import (
     same_event,
 )
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.sql import column_list, parquet
+from usage_pipeline.warehouse.sql import column_list, parquet, quoted
 
 #: Windows begin and end on quarters of an hour, whatever the time zone.
 SLOT_SECONDS = 900
@@ -130,13 +130,13 @@ def _find_losers(connection: Connection, schema: EventSchema, place: int) -> boo
         return False
     # Mostly nothing is known yet. The keys alone are read to find that out, not the whole table.
     table = ingestion_table(schema)
+    same = same_event(schema, "incoming", "winner", _given(connection, schema))
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE known AS
-            SELECT incoming.line FROM incoming
-            SEMI JOIN {table} AS winner ON {same_event(schema, "incoming", "winner")}"""
+            SELECT incoming.line FROM incoming SEMI JOIN {table} AS winner ON {same}"""
     )
     if _count(connection, "known"):
-        _meet_the_known(connection, schema, place)
+        _meet_the_known(connection, schema, place, same)
     [(may,)] = connection.execute(may_repeat(schema, "incoming")).fetchall()
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE best_lines AS
@@ -155,14 +155,20 @@ def _find_losers(connection: Connection, schema: EventSchema, place: int) -> boo
     return _count(connection, "losers") > 0
 
 
-def _meet_the_known(connection: Connection, schema: EventSchema, place: int) -> None:
+def _given(connection: Connection, schema: EventSchema) -> list[str]:
+    """The fields of the event key that every incoming row has."""
+    columns = ", ".join(f"count(*) = count({quoted(name)})" for name in schema.key_fields)
+    [all_have] = connection.execute(f"SELECT {columns} FROM incoming").fetchall()
+    return [name for name, given in zip(schema.key_fields, all_have, strict=True) if given]
+
+
+def _meet_the_known(connection: Connection, schema: EventSchema, place: int, same: str) -> None:
     connection.execute(
         f"""INSERT INTO rivals
             SELECT incoming.line, winner.place, winner.line,
                    {differs(schema, "incoming", "winner")}
             FROM (SELECT * FROM incoming SEMI JOIN known USING (line)) AS incoming
-            JOIN {ingestion_table(schema)} AS winner
-              ON {same_event(schema, "incoming", "winner")}"""
+            JOIN {ingestion_table(schema)} AS winner ON {same}"""
     )
     loses = beats(schema, "winner_place", str(place))
     connection.execute(f"INSERT INTO losers SELECT * FROM rivals WHERE {loses}")

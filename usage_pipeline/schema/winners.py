@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from usage_pipeline.schema.event_schema import EventSchema
 from usage_pipeline.warehouse.sql import column_list, quoted
 
 
-def same_event(schema: EventSchema, one: str, other: str) -> str:
-    """Whether rows of two tables are the same event. A missing value is a value of the key."""
+def same_event(schema: EventSchema, one: str, other: str, given: Collection[str] = ()) -> str:
+    """Whether rows of two tables are the same event. A missing value is a value of the key.
+
+    Args:
+        given: fields that all rows of one of the tables have. The engine joins faster on these: it
+            looks into a filter of one table's values before it looks into a table of them.
+    """
     return " AND ".join(
-        f"{one}.{quoted(name)} IS NOT DISTINCT FROM {other}.{quoted(name)}"
+        f"{one}.{quoted(name)} {'=' if name in given else 'IS NOT DISTINCT FROM'}"
+        f" {other}.{quoted(name)}"
         for name in schema.key_fields
     )
 
