@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: install demo test soak e2e lint bench lock
+.PHONY: install demo test soak e2e lint bench bench-full lock
 
 install: .venv/installed
 
@@ -33,8 +33,12 @@ lint: install
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# Every goal in ten minutes or so, with smaller numbers than `bench-full`, which takes hours.
 bench: install
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks quick
+
+bench-full: install
+	$(BIN)/python -m benchmarks full
 
 # After a change of dependencies in pyproject.toml; needs uv.
 lock:

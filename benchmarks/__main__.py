@@ -1,77 +1,92 @@
-"""Strict reading beside DuckDB's reader; time and peak memory of `usage-pipeline ingest`, beside
-bare DuckDB on the same file; then how long a dropped file takes to its metric values, and what
-metrics and a ledger cost with fifty million rows.
+"""Every figure beside its goal, in one table.
 
-Figures from one run are to be read as ratios: the machine may be busy. Sizes are arguments, in
-rows: `python -m benchmarks 1000000`.
+`python -m benchmarks` takes minutes and has the goals with smaller numbers where the true ones
+take long; `python -m benchmarks full` has them all, and what strict reading, metrics and a ledger
+cost, and takes hours and 60 GB of disk. All compared figures are medians of interleaved rounds on
+one machine: they are to be read as ratios, as the machine may be busy.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks import machine
+from benchmarks.bad_rows import situations_with_bad_rows
+from benchmarks.clean_file import measure_clean_file
+from benchmarks.history import after_long_history, make_history
+from benchmarks.large_ledger import into_large_ledger
 from benchmarks.ledger import measure_ledger
-from benchmarks.measure import Measured, measure
+from benchmarks.linear import measure_linear
+from benchmarks.measure import say
 from benchmarks.metrics import measure_metrics
+from benchmarks.situations import measure_situations
+from benchmarks.sizes import FULL, QUICK, Sizes
+from benchmarks.small_file import measure_small_file
 from benchmarks.strict_reading import measure_large_file, measure_strict_reading
-from benchmarks.usage_file import HEADER, small_files, write_usage_file
+from benchmarks.table import Section, markdown, print_table
 from benchmarks.watched_folder import measure_watched_folder
-
-DEFAULT_SIZES = (1_000_000, 5_000_000)
-SMALL_FILES = 100
-
-#: What the schema's two metrics ask for, with nothing checked, kept or explained.
-BARE = f"""
-import sys, duckdb
-connection = duckdb.connect(sys.argv[2])
-columns = dict(zip({HEADER!r}.split(","), ["VARCHAR", "VARCHAR", "TIMESTAMP", "BIGINT",
-                                           "DECIMAL(38,18)", "VARCHAR"]))
-connection.execute("CREATE TABLE event AS SELECT * FROM read_csv(?, columns=?)",
-                   [sys.argv[1], columns])
-connection.execute('CREATE TABLE calls AS SELECT "Account", date_trunc(\\'day\\', "When") AS day,'
-                   ' region, sum("API Calls"), count(*) FROM event GROUP BY ALL')
-connection.execute('CREATE TABLE peak AS SELECT "Account",'
-                   ' date_trunc(\\'month\\', "When") AS month,'
-                   ' max("Storage GB"), count(*) FROM event GROUP BY ALL')
-connection.close()
-"""
 
 
 def main() -> None:
-    sizes = [int(size) for size in sys.argv[1:]] or list(DEFAULT_SIZES)
-    program = str(Path(sys.executable).parent / "usage-pipeline")
-    with tempfile.TemporaryDirectory() as folder:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("set", nargs="?", choices=("quick", "full"), default="quick")
+    parser.add_argument("--markdown", type=Path, help="also write the table to this file")
+    given = parser.parse_args()
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         work = Path(folder)
-        measure_strict_reading(work)
-        measure_large_file(work)
-        for rows in sizes:
-            file = work / f"{rows}.csv"
-            write_usage_file(file, rows)
-            size = file.stat().st_size / 1e6
-            bare = measure(
-                sys.executable, "-c", BARE, str(file), str(work / f"{rows}.duckdb"), data=work
-            )
-            ours = measure(
-                program, "ingest", str(file), "--schema", "api_usage", data=work / f"data-{rows}"
-            )
-            report(f"{rows:,} rows, {size:.0f} MB", bare, ours)
-            file.unlink()
-        files = small_files(work / "small", SMALL_FILES, rows=100)
-        many = measure(
-            program, "ingest", *map(str, files), "--schema", "api_usage", data=work / "many"
-        )
-        print(f"{SMALL_FILES} files of 100 rows: {many}, {many.seconds / SMALL_FILES:.2f} s a file")
-        measure_watched_folder(work)
-        measure_metrics(work)
-        measure_ledger(work)
+        sections = list(_goals(work, FULL if given.set == "full" else QUICK))
+        if given.set == "full":
+            sections += _long_figures(work)
+    minutes = (time.monotonic() - begin) / 60
+    about = [f"The {given.set} set, {minutes:.0f} minutes.", *machine.about()]
+    print_table(sections, about)
+    if given.markdown:
+        given.markdown.write_text(markdown(sections, about), encoding="utf-8")
 
 
-def report(title: str, bare: Measured, ours: Measured) -> None:
-    print(title)
-    print(f"  bare DuckDB            {bare}")
-    print(f"  usage-pipeline ingest  {ours}  ({ours.seconds / bare.seconds:.1f} times)", flush=True)
+def _goals(work: Path, sizes: Sizes) -> Iterator[Section]:
+    print("A clean file, beside floors and peers", flush=True)
+    clean, clean_figures = measure_clean_file(work, sizes)
+    yield clean
+    print("The same in other situations", flush=True)
+    history = work / "history"
+    say(f"making a history of {sizes.history:,} uploads")
+    make_history(history, sizes.history, sizes.history_seed)
+    batch = sizes.batch_rows
+    others = [
+        into_large_ledger(work, sizes.ledger_parts, sizes.part_rows, batch),
+        after_long_history(history, sizes.history, batch),
+    ]
+    bad = situations_with_bad_rows(work, sizes.bad_rows)
+    if sizes.bad_rows == batch:
+        # One baseline for all of them.
+        yield measure_situations(work, batch, sizes.rounds, [*bad, *others])
+    else:
+        yield measure_situations(work, sizes.bad_rows, sizes.rounds, bad)
+        yield measure_situations(work, batch, sizes.rounds, others)
+    print("At the prompt", flush=True)
+    small, start = measure_small_file(work, sizes.small_rounds, history, sizes.history)
+    yield small
+    if sizes.linear_rows:
+        print("Time grows with the file", flush=True)
+        yield measure_linear(work, sizes, clean_figures, start)
+    print("Watched folder", flush=True)
+    yield measure_watched_folder(work, sizes, history)
+
+
+def _long_figures(work: Path) -> Iterator[Section]:
+    print("Strict reading", flush=True)
+    yield measure_strict_reading(work)
+    yield measure_large_file(work)
+    print("Metrics", flush=True)
+    yield measure_metrics(work)
+    print("A large ledger", flush=True)
+    yield measure_ledger(work)
 
 
 if __name__ == "__main__":

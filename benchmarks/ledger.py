@@ -1,66 +1,67 @@
-"""What a large ledger costs: a million new rows beside fifty million, and taking them out again."""
+"""What it costs to take a million rows out of a ledger of fifty million, and to put them back."""
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
 from pathlib import Path
+from statistics import median
 
-from benchmarks.measure import measure
+from benchmarks import ours
+from benchmarks.large_ledger import MONTHS, fill_ledger
+from benchmarks.measure import say
+from benchmarks.table import Figure, Row, Section
 from benchmarks.usage_file import SCATTERED, write_large_file
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
 from usage_pipeline.schema import load_schemas
 
 LARGE = 50_000_000
-#: Ten months of history in equal parts; new rows lie in the month after, or in the last of these.
-MONTHS = [f"2024-{month:02d}-01" for month in range(1, 11)]
+#: New rows lie in the month after all of those, or in the last of them.
 NEW_MONTH = "2024-11-01"
 BATCH = 1_000_000
 CYCLES = 12
+WHAT = ("void, the command", "void, the ledger alone", "restore, the ledger alone")
 
 
-def measure_ledger(work: Path, large: int = LARGE) -> None:
-    """Ingest and void a million rows in an empty and in a large ledger, in turn; then again and
+def measure_ledger(work: Path) -> Section:
+    """Void and restore a million rows in an empty and in a large ledger, in turn; then again and
     again, looking at the size of the warehouse file.
     """
-    program = str(Path(sys.executable).parent / "usage-pipeline")
-    empty, full = work / "empty", work / "full"
-    _fill(program, work, full, large)
-    print(f"A file of {BATCH:,} new rows; empty ledger, and one of {large:,} rows", flush=True)
+    empty, large = work / "empty-ledger", work / "large-ledger"
+    fill_ledger(large, len(MONTHS), LARGE // len(MONTHS), work)
+    taken: dict[tuple[str, Path], list[float]] = {}
     for number, month in enumerate([NEW_MONTH, NEW_MONTH, NEW_MONTH, MONTHS[-1], MONTHS[-1]]):
         file = work / f"new-{number}.csv"
-        first = large + number * BATCH
+        first = LARGE + number * BATCH
         write_large_file(file, BATCH, first=first, key=SCATTERED, begin=month)
-        print(f"  rows of {month}:", flush=True)
-        shutil.rmtree(empty, ignore_errors=True)
-        for name, data in (("empty", empty), ("large", full)):
-            ingest = measure(program, "ingest", str(file), "--schema", "api_usage", data=data)
+        for data in (empty, large):
+            say(f"{BATCH:,} rows of {month} into the {data.name}, and out again")
+            ours.ingest(file, data, ingested=BATCH, fresh=data == empty)
             flow = _flow(data)
-            upload = flow.register.uploads("api_usage")[-1].upload
-            void = measure(program, "void", upload, "--by", "bench", "--reason", "speed", data=data)
-            ledger = _ledger_alone(flow, upload)
-            print(
-                f"    {name}: ingest {ingest}; void {void}; the ledger alone: restore "
-                f"{ledger[0]:.2f} s, void {ledger[1]:.2f} s",
-                flush=True,
-            )
+            upload = flow.register.uploads(ours.SCHEMA)[-1].upload
+            words = ("--by", "bench", "--reason", "speed")
+            void = ours.usage_pipeline("void", upload, *words, data=data).seconds
+            restored, voided = _ledger_alone(flow, upload)
+            for what, seconds in zip(WHAT, (void, voided, restored), strict=True):
+                taken.setdefault((what, data), []).append(seconds)
         file.unlink()
-    _size_of_the_file(empty)
-
-
-def _fill(program: str, work: Path, data: Path, rows: int) -> None:
-    part = rows // len(MONTHS)
-    for number, month in enumerate(MONTHS):
-        file = work / f"part-{number}.csv"
-        write_large_file(file, part, first=number * part, key=SCATTERED, begin=month)
-        measure(program, "ingest", str(file), "--schema", "api_usage", data=data)
-        file.unlink()
+    rows = [
+        Row(
+            what,
+            Figure(median(taken[what, large])),
+            Figure(median(taken[what, empty])),
+            "nothing else in the ledger",
+        )
+        for what in WHAT
+    ]
+    before, after = _sizes_of_the_file(empty)
+    cycles = f"warehouse file after {CYCLES} restores and voids"
+    rows.append(Row(cycles, Figure(after, "MB"), Figure(before, "MB"), "after the first"))
+    return Section(f"{BATCH:,} rows in a ledger of {LARGE:,} rows", rows)
 
 
 def _flow(data: Path) -> Flow:
-    return Flow(load_schemas()["api_usage"], DataFolder(data))
+    return Flow(load_schemas()[ours.SCHEMA], DataFolder(data))
 
 
 def _ledger_alone(flow: Flow, upload: str) -> tuple[float, float]:
@@ -68,7 +69,7 @@ def _ledger_alone(flow: Flow, upload: str) -> tuple[float, float]:
     seconds = []
     with flow.warehouse.open() as connection:
         for step in (flow.restore, flow.void):
-            step([flow.register.find(upload, "api_usage")], "bench", "speed")
+            step([flow.register.find(upload, ours.SCHEMA)], "bench", "speed")
             begin = time.monotonic()
             list(flow.settle(connection))
             seconds.append(time.monotonic() - begin)
@@ -76,16 +77,15 @@ def _ledger_alone(flow: Flow, upload: str) -> tuple[float, float]:
     return seconds[0], seconds[1]
 
 
-def _size_of_the_file(data: Path) -> None:
-    """Restore and void a million rows in turn: does the warehouse file grow?"""
+def _sizes_of_the_file(data: Path) -> tuple[float, float]:
+    """Restore and void a million rows in turn: does the warehouse file grow? First and last MB."""
     flow = _flow(data)
-    upload = flow.register.uploads("api_usage")[-1].upload
+    upload = flow.register.uploads(ours.SCHEMA)[-1].upload
     sizes = []
     for _ in range(CYCLES):
         for step in (flow.restore, flow.void):
-            step([flow.register.find(upload, "api_usage")], "bench", "speed")
+            step([flow.register.find(upload, ours.SCHEMA)], "bench", "speed")
             with flow.warehouse.open() as connection:
                 list(flow.settle(connection))
-        sizes.append(f"{flow.folder.warehouse.stat().st_size / 1e6:.0f}")
-    print(f"Warehouse file in MB, after each of {CYCLES} restores and voids of {BATCH:,} rows:")
-    print(f"  {' '.join(sizes)}", flush=True)
+        sizes.append(flow.folder.warehouse.stat().st_size / 1e6)
+    return sizes[0], sizes[-1]

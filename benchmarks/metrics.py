@@ -10,6 +10,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from benchmarks.measure import say
+from benchmarks.table import Figure, Row, Section
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.flow import Flow
 from usage_pipeline.ledger.tables import ingestion_table, open_ledger
@@ -62,24 +64,29 @@ def schema_of_metrics() -> EventSchema:
     )
 
 
-def measure_metrics(work: Path, events: int = EVENTS) -> None:
-    """Print how long each metric takes beside a bare GROUP BY, then one backfill by Dagster, and
-    a refresh of three windows.
+def measure_metrics(work: Path, events: int = EVENTS) -> Section:
+    """Each metric beside a bare GROUP BY into a table; then one backfill by Dagster, and a refresh
+    of three windows.
     """
     schema = schema_of_metrics()
     flow = Flow(schema, DataFolder(work / "metrics"))
+    rows = []
+    say(f"making a ledger of {events:,} events")
     with flow.warehouse.open() as connection:
         _fill(connection, schema, events, DAYS)
         bare = {field: _bare(connection, schema, field) for field in ("calls", "gb")}
-        print(f"{events:,} events, {DAYS:,} days, {CUSTOMERS:,} customers. A bare GROUP BY into a")
-        print(f"table: {bare['calls']:.1f} s (integers), {bare['gb']:.1f} s (decimals)", flush=True)
         for metric, spec in schema.metrics.items():
             field = spec.field or "gb"
             seconds = _compute(connection, schema, metric, DAYS)
-            print(f"  {metric:16} {seconds:6.1f} s  {seconds / bare[field]:5.1f} times", flush=True)
-    _backfill(flow)
-    for days in (10, 1_000):
-        _refresh(Flow(schema, DataFolder(work / f"refresh-{days}")), days)
+            say(f"{metric}: {seconds:.1f} s")
+            name = f"bare GROUP BY of {field}"
+            rows.append(Row(f"metric {metric}", Figure(seconds), Figure(bare[field]), name))
+    backfill = f"metric calls, a backfill of {DAYS:,} days in one run of Dagster"
+    rows.append(Row(backfill, Figure(_backfill(flow))))
+    for days in (10, DAYS):
+        seconds = _refresh(Flow(schema, DataFolder(work / f"refresh-{days}")), days)
+        rows.append(Row(f"refresh of 3 of {days:,} days among a million events", Figure(seconds)))
+    return Section(f"{events:,} events, {DAYS:,} days, {CUSTOMERS:,} customers", rows)
 
 
 def _fill(connection: Connection, schema: EventSchema, events: int, days: int) -> None:
@@ -122,8 +129,8 @@ def _compute(connection: Connection, schema: EventSchema, metric: str, days: int
     return time.monotonic() - begin
 
 
-def _backfill(flow: Flow) -> None:
-    """The metric `calls` over all its days, as a person launches it, in one run."""
+def _backfill(flow: Flow) -> float:
+    """Seconds for the metric `calls` over all its days, as a person launches it, in one run."""
     definitions = dg.Definitions.merge(schema_definitions(flow.schema), shared_definitions())
     last = FIRST_DAY + timedelta(days=DAYS - 1)
     with open_instance(flow.folder) as instance:
@@ -139,12 +146,10 @@ def _backfill(flow: Flow) -> None:
         )
         seconds = time.monotonic() - begin
         assert done.success
-    print(
-        f"  calls, a backfill of {DAYS:,} days in one run of Dagster: {seconds:.1f} s", flush=True
-    )
+    return seconds
 
 
-def _refresh(flow: Flow, days: int) -> None:
+def _refresh(flow: Flow, days: int) -> float:
     with flow.warehouse.open() as connection:
         _fill(connection, flow.schema, 1_000_000, days)
         list(flow.refresh(connection))
@@ -155,4 +160,4 @@ def _refresh(flow: Flow, days: int) -> None:
         seconds = time.monotonic() - begin
         assert isinstance(computed, list)
         assert len(computed) == len(touched)
-    print(f"  a refresh of 3 of {days:,} days among a million events: {seconds * 1e3:.0f} ms")
+    return seconds

@@ -8,10 +8,13 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from benchmarks.measure import Measured, measure
+from benchmarks import machine, ours
+from benchmarks.measure import Measured, Rounds, interleaved, measure, say
+from benchmarks.table import Figure, Row, Section, memory_of, print_table
 from benchmarks.usage_file import write_large_file, write_usage_file
 
 ROWS = 5_000_000
@@ -54,46 +57,55 @@ assert sum(batch.num_rows for batch in records.batches()) == records.lines > 0
 IMPORTS = "import duckdb, pyarrow, usage_pipeline.reading"
 
 
-def measure_strict_reading(work: Path) -> None:
-    """A clean file of 5 million rows into a table, in memory and on disk; medians, interleaved."""
+def measure_strict_reading(work: Path) -> Section:
+    """A clean file of 5 million rows into a table, in memory and on disk; imports left out."""
     file = work / "clean.csv"
     write_usage_file(file, ROWS)
     start = median(_run(IMPORTS, work).seconds for _ in range(3))
     bare_start = median(_run("import duckdb", work).seconds for _ in range(3))
-    size = file.stat().st_size / 1e6
-    print(f"Strict reading of {ROWS:,} rows, {size:.0f} MB, medians of {ROUNDS}, imports left out")
+    rows = []
     for name, target in (("in memory", ":memory:"), ("on disk", str(work / "read.duckdb"))):
-        pairs = []
-        for _ in range(ROUNDS):
-            bare = _run(DUCKDB, work, str(file), _fresh(target))
-            strict = _run(STRICT, work, str(file), _fresh(target))
-            pairs.append((bare, strict))
+        bare, strict = f"DuckDB, {name}", f"strictly, {name}"
+
+        def reading(code: str, target: str = target) -> Callable[[], Measured]:
+            return lambda: _run(code, work, str(file), _fresh(target))
+
+        found = interleaved(ROUNDS, {bare: reading(DUCKDB), strict: reading(STRICT)})
         _fresh(target)
-        bare_time = median(bare.seconds for bare, _ in pairs) - bare_start
-        time = median(strict.seconds for _, strict in pairs) - start
-        print(
-            f"  into a table {name:9}  DuckDB {bare_time:5.2f} s "
-            f"{max(bare.megabytes for bare, _ in pairs):5.0f} MB   strict {time:5.2f} s "
-            f"{max(strict.megabytes for _, strict in pairs):5.0f} MB   "
-            f"({time / bare_time:.2f} times)",
-            flush=True,
+        rows.append(
+            Row(
+                f"into a table {name}",
+                _without(found[strict], start),
+                _without(found[bare], bare_start),
+                "DuckDB's own reader",
+            )
         )
     file.unlink()
+    return Section(f"Strict reading of {ROWS:,} rows", rows)
 
 
-def measure_large_file(work: Path) -> None:
+def measure_large_file(work: Path) -> Section:
     """Peak memory on a file of 10 GB: of reading it, and of all that `check` does with it."""
+    title = f"A file of {LARGE_ROWS:,} rows, 10 GB"
     if shutil.disk_usage(work).free < 3 * LARGE:
-        print("A file of 10 GB: left out, as there is not enough room on the disk")
-        return
+        return Section(f"{title}: left out, as there is not enough room on the disk", [])
     file = work / "large.csv"
+    say(f"writing a clean file of {LARGE_ROWS:,} rows")
     write_large_file(file, LARGE_ROWS)
-    print(f"A clean file of {LARGE_ROWS:,} rows, {file.stat().st_size / 1e9:.1f} GB")
-    print(f"  read strictly         {_run(SCAN, work, str(file))}", flush=True)
-    program = str(Path(sys.executable).parent / "usage-pipeline")
-    check = (program, "check", str(file), "--schema", "api_usage", "--format", "json")
-    print(f"  usage-pipeline check  {measure(*check, data=work / 'large')}", flush=True)
+    check = ("check", file, "--schema", ours.SCHEMA, "--format", "json")
+    found = interleaved(
+        1,
+        {
+            "read strictly": lambda: _run(SCAN, work, str(file)),
+            "check": lambda: ours.usage_pipeline(*check, data=work / "large-file"),
+        },
+    )
     file.unlink()
+    return Section(title, [Row(f"{name}: peak memory", memory_of(found[name])) for name in found])
+
+
+def _without(found: Rounds, start: float) -> Figure:
+    return Figure(found.seconds - start, megabytes=found.megabytes)
 
 
 def _run(code: str, work: Path, *arguments: str) -> Measured:
@@ -108,8 +120,8 @@ def _fresh(target: str) -> str:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        measure_strict_reading(Path(folder))
-        measure_large_file(Path(folder))
+        work = Path(folder)
+        print_table([measure_strict_reading(work), measure_large_file(work)], machine.about())
 
 
 if __name__ == "__main__":
