@@ -9,6 +9,7 @@ one machine: they are to be read as ratios, as the machine may be busy.
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -36,14 +37,15 @@ def main() -> None:
     parser.add_argument("set", nargs="?", choices=("quick", "full"), default="quick")
     parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     given = parser.parse_args()
-    begin = time.monotonic()
+    begin, load = time.monotonic(), os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         work = Path(folder)
         sections = list(_goals(work, FULL if given.set == "full" else QUICK))
         if given.set == "full":
             sections += _long_figures(work)
     minutes = (time.monotonic() - begin) / 60
-    about = [f"The {given.set} set, {minutes:.0f} minutes.", *machine.about()]
+    busy = f"load average {load:.1f} before and {os.getloadavg()[0]:.1f} after"
+    about = [f"The {given.set} set, {minutes:.0f} minutes, {busy}", *machine.about()]
     print_table(sections, about)
     if given.markdown:
         given.markdown.write_text(markdown(sections, about), encoding="utf-8")
@@ -51,8 +53,10 @@ def main() -> None:
 
 def _goals(work: Path, sizes: Sizes) -> Iterator[Section]:
     print("A clean file, beside floors and peers", flush=True)
-    clean, clean_figures = measure_clean_file(work, sizes)
-    yield clean
+    yield measure_clean_file(work, sizes)
+    if sizes.linear_rows:
+        print("Ten times the rows", flush=True)
+        yield measure_linear(work, sizes)
     print("The same in other situations", flush=True)
     history = work / "history"
     say(f"making a history of {sizes.history:,} uploads")
@@ -70,11 +74,7 @@ def _goals(work: Path, sizes: Sizes) -> Iterator[Section]:
         yield measure_situations(work, sizes.bad_rows, sizes.rounds, bad)
         yield measure_situations(work, batch, sizes.rounds, others)
     print("At the prompt", flush=True)
-    small, start = measure_small_file(work, sizes.small_rounds, history, sizes.history)
-    yield small
-    if sizes.linear_rows:
-        print("Time grows with the file", flush=True)
-        yield measure_linear(work, sizes, clean_figures, start)
+    yield measure_small_file(work, sizes, history)
     print("Watched folder", flush=True)
     yield measure_watched_folder(work, sizes, history)
 

@@ -14,9 +14,8 @@ PACKAGES = ("duckdb", "dagster", "pandas", "great-expectations", "dlt")
 
 def about() -> list[str]:
     """Date, machine and versions, a line each."""
-    load = os.getloadavg()[0]
     return [
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load average at the end {load:.1f}",
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         f"{os.cpu_count()} cores, {_memory_gb():.0f} GB, {_processor()}, {platform.system()}",
         ", ".join([f"Python {platform.python_version()}", *map(_named, PACKAGES)]),
     ]

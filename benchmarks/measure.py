@@ -78,11 +78,20 @@ def measure(
     return Measured(seconds, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime)
 
 
-def interleaved(rounds: int, cases: Mapping[str, Callable[[], Measured]]) -> dict[str, Rounds]:
-    """Measure each case once, then each once more, and so on: a busy minute hits all of them."""
+def interleaved(
+    rounds: int,
+    cases: Mapping[str, Callable[[], Measured]],
+    at_most: Mapping[str, int] | None = None,
+) -> dict[str, Rounds]:
+    """Measure each case once, then each once more, and so on: a busy minute hits all of them.
+
+    at_most: cases that are done after fewer rounds.
+    """
     runs: dict[str, list[Measured]] = {name: [] for name in cases}
     for number in range(1, rounds + 1):
         for name, case in cases.items():
+            if at_most and number > at_most.get(name, rounds):
+                continue
             say(f"round {number} of {rounds}: {name}", end=" … ")
             runs[name].append(case())
             print(f"{runs[name][-1].seconds:.1f} s", flush=True)

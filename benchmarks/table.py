@@ -35,7 +35,7 @@ class Row:
     """One line of the table.
 
     beside: what ours is compared with; its name is said, its figure missing where it cannot run.
-    times: how many times the figure beside it ours may be expected to take, before any goal.
+    times: how many times the figure beside it the work is; the ratio is to that.
     """
 
     what: str

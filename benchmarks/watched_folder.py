@@ -23,6 +23,7 @@ from usage_pipeline.register import Register
 
 ROWS = 1_000
 LIMIT_SECONDS = 1_800.0
+LOG_SHOWN = 8_000
 
 
 def measure_watched_folder(work: Path, sizes: Sizes, history: Path) -> Section:
@@ -117,9 +118,12 @@ def _dev(folder: DataFolder, log: Path) -> Iterator[DataFolder]:
         try:
             _wait_until(
                 lambda: f"{SCHEMA}_drop_folder skipped" in log.read_text(errors="replace"),
-                f"the daemon did not start; see {log}",
+                "the daemon did not start",
             )
             yield folder
+        except SystemExit:
+            print(log.read_text(errors="replace")[-LOG_SHOWN:])
+            raise
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
