@@ -22,7 +22,7 @@ from benchmarks.usage_file import write_large_file
 
 FLOORS = {"first": "bare DuckDB, first line of a key", "any": "bare DuckDB, any line of a key"}
 OURS, PANDAS, DLT = "ours", "pandas + Great Expectations", "dlt merge"
-NOT_INSTALLED = "dlt not installed: pip install -e .[peers]"
+NOT_INSTALLED = "dlt merge: not installed (pip install -e '.[peers]')"
 
 
 def measure_clean_file(work: Path, sizes: Sizes) -> Section:

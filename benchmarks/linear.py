@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks import goals, ours
 from benchmarks.measure import Measured, interleaved, say
 from benchmarks.sizes import Sizes
-from benchmarks.table import Figure, Row, Section, memory_of, time_of
+from benchmarks.table import Row, Section, less, memory_of, time_of
 from benchmarks.usage_file import write_large_file
 
 #: What an ingest takes whatever the file: start-up, and Dagster's run.
@@ -39,8 +39,8 @@ def measure_linear(work: Path, sizes: Sizes) -> Section:
             Row(f"ingest {many:,} rows", time_of(larger), time_of(smaller), name, times=times),
             Row(
                 f"  less {start:.1f} s, for {FIXED_ROWS:,} rows, on both sides",
-                Figure(larger.seconds - start),
-                Figure(smaller.seconds - start),
+                less(time_of(larger), start),
+                less(time_of(smaller), start),
                 name,
                 goals.LINEAR,
                 times,

@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import machine, ours
-from benchmarks.measure import Measured, Rounds, interleaved, measure, say
-from benchmarks.table import Figure, Row, Section, memory_of, print_table
+from benchmarks.measure import Measured, interleaved, measure, say
+from benchmarks.table import Row, Section, less, memory_of, print_table, time_of
 from benchmarks.usage_file import write_large_file, write_usage_file
 
 ROWS = 5_000_000
@@ -75,8 +75,8 @@ def measure_strict_reading(work: Path) -> Section:
         rows.append(
             Row(
                 f"into a table {name}",
-                _without(found[strict], start),
-                _without(found[bare], bare_start),
+                less(time_of(found[strict]), start),
+                less(time_of(found[bare]), bare_start),
                 "DuckDB's own reader",
             )
         )
@@ -102,10 +102,6 @@ def measure_large_file(work: Path) -> Section:
     )
     file.unlink()
     return Section(title, [Row(f"{name}: peak memory", memory_of(found[name])) for name in found])
-
-
-def _without(found: Rounds, start: float) -> Figure:
-    return Figure(found.seconds - start, megabytes=found.megabytes)
 
 
 def _run(code: str, work: Path, *arguments: str) -> Measured:

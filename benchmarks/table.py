@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.goals import Goal
@@ -18,11 +20,15 @@ _RIGHT = {"ours", "ratio", "goal"}
 
 @dataclass(frozen=True)
 class Figure:
-    """A time, with the peak memory of the process that took it where that is known; or a memory."""
+    """A time, with the peak memory of the process that took it where that is known; or a memory.
+
+    each: what every round took, where the figure is their median.
+    """
 
     value: float
     unit: str = "s"
     megabytes: float = 0
+    each: tuple[float, ...] = ()
 
     def __str__(self) -> str:
         digits = 0 if self.unit == "MB" else 2 if self.value < 10 else 1
@@ -47,7 +53,14 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        return self.ours.value / (self.beside.value * self.times) if self.beside else None
+        """The median of the rounds' ratios, as a busy minute hits both sides of one round; else
+        the ratio of the two figures.
+        """
+        if self.beside is None:
+            return None
+        pairs = list(zip(self.ours.each, self.beside.each, strict=False))
+        pairs = pairs or [(self.ours.value, self.beside.value)]
+        return median(ours / (beside * self.times) for ours, beside in pairs)
 
     @property
     def met(self) -> bool | None:
@@ -76,7 +89,14 @@ class Row:
 
 def time_of(figures: Rounds) -> Figure:
     """The median, with the highest peak of memory."""
-    return Figure(figures.seconds, megabytes=figures.megabytes)
+    each = tuple(run.seconds for run in figures.runs)
+    return Figure(figures.seconds, megabytes=figures.megabytes, each=each)
+
+
+def less(figure: Figure, seconds: float) -> Figure:
+    """What a time is without so many seconds that are no part of what is compared."""
+    each = tuple(one - seconds for one in figure.each)
+    return replace(figure, value=figure.value - seconds, each=each)
 
 
 def memory_of(figures: Rounds) -> Figure:
@@ -96,9 +116,9 @@ def print_table(sections: Sequence[Section], about: Sequence[str]) -> None:
     for column in COLUMNS:
         table.add_column(column, justify="right" if column in _RIGHT else "left")
     for section in sections:
-        table.add_row(f"[bold]{section.title}[/]")
+        table.add_row(f"[bold]{escape(section.title)}[/]")
         for row in section.rows:
-            *cells, met = row.cells
+            *cells, met = map(escape, row.cells)
             style = {"met": "green", "missed": "bold red"}.get(met, "")
             table.add_row(*cells, f"[{style}]{met}[/]" if style else met)
         table.add_section()
@@ -113,7 +133,8 @@ def print_table(sections: Sequence[Section], about: Sequence[str]) -> None:
 
 def summary(sections: Sequence[Section]) -> str:
     met = [row.met for section in sections for row in section.rows if row.met is not None]
-    return f"{sum(met)} of {len(met)} goals met."
+    how = "Times are medians, and a ratio is the median of the rounds' ratios"
+    return f"{how}; {sum(met)} of {len(met)} goals met." if met else f"{how}."
 
 
 def markdown(sections: Sequence[Section], about: Sequence[str]) -> str:
