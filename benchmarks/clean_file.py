@@ -44,8 +44,7 @@ def measure_clean_file(work: Path, sizes: Sizes) -> Section:
     dlt = time_of(found[DLT]) if DLT in found else None
     table.append(Row("  same", time_of(mine), dlt, DLT if dlt else NOT_INSTALLED))
     file.unlink()
-    size = f"{rows:,} clean rows, six columns"
-    return Section(f"{size}: check, archive, ingest, metrics", table)
+    return Section(f"{rows:,} clean rows, six columns", table)
 
 
 def _cases(file: Path, work: Path, rows: int) -> dict[str, Callable[[], Measured]]:

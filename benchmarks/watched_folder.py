@@ -105,7 +105,12 @@ def _dev(folder: DataFolder, log: Path) -> Iterator[DataFolder]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "USAGE_PIPELINE_DATA": str(folder.root)}
+    # Killed in the end, Dagster leaves its temporary files; they go with the benchmark's own.
+    environment = {
+        **os.environ,
+        "USAGE_PIPELINE_DATA": str(folder.root),
+        "TMPDIR": str(log.parent),
+    }
     environment.pop("DAGSTER_HOME", None)
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603
