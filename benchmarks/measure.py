@@ -15,6 +15,8 @@ from statistics import median
 #: So that no peer talks to its makers while it is measured.
 _QUIET = {"RUNTIME__DLTHUB_TELEMETRY": "false", "GX_ANALYTICS_ENABLED": "false"}
 _OF_THE_CALLER = ("DAGSTER_HOME", "USAGE_PIPELINE_DEFS", "USAGE_PIPELINE_LOCK_WAIT")
+#: With these, all of our modules would be compiled anew in each process.
+_OF_SOME_MACHINES = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 _OUTPUT_SHOWN = 8_000
 
 
@@ -63,7 +65,11 @@ def measure(
     Raises:
         SystemExit: with the command's output, where it ends otherwise than with `exit_code`.
     """
-    around = {name: value for name, value in os.environ.items() if name not in _OF_THE_CALLER}
+    around = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in (*_OF_THE_CALLER, *_OF_SOME_MACHINES)
+    }
     around |= {"USAGE_PIPELINE_DATA": str(data)} | _QUIET | dict(environment or {})
     with tempfile.TemporaryFile() as output:
         begin = time.monotonic()
