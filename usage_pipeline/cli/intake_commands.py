@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Any
 
 import typer
@@ -114,6 +117,7 @@ def ingest_files(files: Sequence[Path], schema: EventSchema) -> tuple[list[Uploa
     """
     flow = Flow(schema, DataFolder.current())
     flow.open_ledger()
+    _import_meanwhile("usage_pipeline.orchestration.local_runs")
     receipts = flow.receive(files, by="usage-pipeline ingest")
     for receipt in receipts:
         if receipt.outcome in ("repeat", "answered"):
@@ -121,6 +125,20 @@ def ingest_files(files: Sequence[Path], schema: EventSchema) -> tuple[list[Uploa
     problems = finish(flow, [receipt.upload for receipt in receipts])
     found = [flow.register.find(r.upload.upload, schema.name) for r in receipts]
     return found, problems
+
+
+def _import_meanwhile(module: str) -> None:
+    """Import a module while files are copied and hashed, which leaves the interpreter idle.
+
+    With Dagster in it that takes most of a second, as copying a few hundred megabytes does.
+    """
+
+    def load() -> None:
+        # Whoever needs it imports it again, and is told what is wrong.
+        with suppress(Exception):
+            import_module(module)
+
+    Thread(target=load, daemon=True).start()
 
 
 def finish(flow: Flow, uploads: Sequence[Upload]) -> list[str]:

@@ -52,8 +52,18 @@ def test_a_clean_file_needs_nothing_to_draw_or_to_write_workbooks(
 ) -> None:
     file = work.api_file("a.csv", "e1,acme,2024-10-01T10:00:00Z,1,1.5,us-east")
     loaded = loaded_by(command, str(file), "--schema", "api_usage")
-    assert loaded & {"matplotlib", "openpyxl", "dagster_webserver"} == set()
+    unused = {"matplotlib", "openpyxl", "dagster_webserver", "great_expectations"}
+    assert loaded & unused == set()
     assert ("dagster" in loaded) is (command == "ingest")
+
+
+def test_what_cannot_be_imported_meanwhile_is_told_by_whoever_needs_it(work: Workplace) -> None:
+    file = work.api_file("a.csv", "e1,acme,2024-10-01T10:00:00Z,1,1.5,us-east")
+    broken = f"import sys; sys.modules['dagster'] = None; {_PROGRAM}"
+    done = run_program("ingest", str(file), "--schema", "api_usage", code=broken)
+    assert done.returncode == 3
+    assert done.stderr.count("import of dagster halted") == 1
+    assert [upload.state for upload in work.register.uploads()] == ["received"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
