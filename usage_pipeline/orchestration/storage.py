@@ -1,0 +1,84 @@
+"""Dagster's own records in SQLite, on connections that stay open.
+
+Dagster opens its database files anew for each event, two or three times, and closes them again:
+SQLite then syncs, and takes its log away, each time. For a crowd of small files that is most of the
+work. What is written, when it is durable, and where it lies is as Dagster has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.pool import QueuePool
+
+
+class OpenEventLog(SqliteEventLogStorage):
+    """Dagster's event log; the index, and the log of the run that was used last, stay open."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._open: dict[str, Engine] = {}
+        self._tables: set[str] = set()
+        super().__init__(base_dir, inst_data)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        # The lock is Dagster's: one thread at a time.
+        with self._db_lock:
+            engine = self._engine(shard)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+
+    def _engine(self, shard: str) -> Engine:
+        if shard not in self._open:
+            for other in {*self._open} - {INDEX_SHARD_NAME}:
+                self._open.pop(other).dispose()
+            self._open[shard] = create_engine(
+                self.conn_string_for_shard(shard),
+                poolclass=QueuePool,
+                pool_size=1,
+                connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+            )
+        return self._open[shard]
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has a table; one that is there stays."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def wipe(self) -> None:
+        self._close()
+        super().wipe()
+
+    def dispose(self) -> None:
+        super().dispose()
+        self._close()
+
+    def _close(self) -> None:
+        with self._db_lock:
+            while self._open:
+                self._open.popitem()[1].dispose()
+
+
+class OpenStorage(DagsterSqliteStorage):
+    """Dagster's storage in SQLite, with `OpenEventLog`; `dagster.yaml` names it."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(base_dir, inst_data)
+        directory = self._event_log_storage._base_dir
+        self._event_log_storage: SqliteEventLogStorage = OpenEventLog(directory)
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Any) -> OpenStorage:
+        return cls.from_local(inst_data=inst_data, **config_value)
