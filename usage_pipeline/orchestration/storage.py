@@ -2,15 +2,17 @@
 
 Dagster opens its database files anew for each event, two or three times, and closes them again:
 SQLite then syncs, and takes its log away, each time. For a crowd of small files that is most of the
-work. What is written, when it is durable, and where it lies is as Dagster has it.
+work. What is written and where is as Dagster has it, and an event is durable before the next one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from threading import RLock
 from typing import Any
 
+from dagster import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
@@ -26,18 +28,55 @@ class OpenEventLog(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._open: dict[str, Engine] = {}
         self._tables: set[str] = set()
+        self._together_in: ExitStack | None = None
+        self._begun: dict[str, Connection] = {}
         super().__init__(base_dir, inst_data)
+        # Dagster's lock, one thread at a time, but for several transactions of an event.
+        self._db_lock: Any = RLock()
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event: a transaction in each file that it goes to."""
+        with self._together():
+            super().store_event(event)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store several events, all or none in each file that they go to."""
+        with self._together():
+            super().store_event_batch(events)
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Make one transaction in each file of all that the block does there."""
+        with self._db_lock:
+            if self._together_in is not None:
+                yield
+                return
+            try:
+                with ExitStack() as self._together_in:
+                    yield
+            finally:
+                self._together_in = None
+                self._begun.clear()
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        # The lock is Dagster's: one thread at a time.
         with self._db_lock:
-            engine = self._engine(shard)
-            if shard not in self._initialized_dbs:
-                self._initdb(engine)
-                self._initialized_dbs.add(shard)
-            with engine.connect() as connection, connection.begin():
-                yield connection
+            if self._together_in is None:
+                with self._transaction(shard) as connection:
+                    yield connection
+                return
+            if shard not in self._begun:
+                self._begun[shard] = self._together_in.enter_context(self._transaction(shard))
+            yield self._begun[shard]
+
+    @contextmanager
+    def _transaction(self, shard: str) -> Iterator[Connection]:
+        engine = self._engine(shard)
+        if shard not in self._initialized_dbs:
+            self._initdb(engine)
+            self._initialized_dbs.add(shard)
+        with engine.connect() as connection, connection.begin():
+            yield connection
 
     def _engine(self, shard: str) -> Engine:
         if shard not in self._open:

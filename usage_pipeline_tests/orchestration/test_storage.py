@@ -7,13 +7,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
+from usage_pipeline.orchestration.batches import UPLOADS_PER_RUN, batches, run_tags
+from usage_pipeline.orchestration.build import schema_definitions, shared_definitions
 from usage_pipeline.orchestration.instance import open_instance
+from usage_pipeline.orchestration.jobs import ingest_job_name
 from usage_pipeline.orchestration.storage import OpenEventLog, OpenStorage
 from usage_pipeline_tests.workplace import Workplace
 
@@ -103,6 +108,7 @@ def test_a_record_is_there_although_its_process_was_killed(work: Workplace) -> N
     kill = """
 import os, signal, sys
 from pathlib import Path
+from typing import Any
 import dagster as dg
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.orchestration.instance import open_instance
@@ -162,3 +168,78 @@ def test_closing_twice_does_no_harm(work: Workplace) -> None:
         instance.event_log_storage.dispose()
         instance.event_log_storage.dispose()
         assert told(instance) == {"0"}
+
+
+@contextmanager
+def counted_commits(storage: OpenEventLog) -> Iterator[list[object]]:
+    made: list[object] = []
+
+    def count(connection: object) -> None:
+        made.append(connection)
+
+    with storage.index_connection():
+        pass
+    engine = storage._open["index"]
+    event.listen(engine, "commit", count)
+    try:
+        yield made
+    finally:
+        event.remove(engine, "commit", count)
+
+
+def checks_of(upload: str, passed: bool) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(["api_usage", "mapped_events"]),
+        check_name="values",
+        partition=upload,
+        passed=passed,
+    )
+
+
+def test_the_result_of_a_check_is_one_transaction_in_the_index(work: Workplace) -> None:
+    with open_instance(work.folder) as instance:
+        storage = instance.event_log_storage
+        assert isinstance(storage, OpenEventLog)
+        with counted_commits(storage) as made:
+            instance.report_runless_asset_event(checks_of("a", passed=False))
+        assert len(made) == 1
+        key = dg.AssetCheckKey(dg.AssetKey(["api_usage", "mapped_events"]), "values")
+        [record] = storage.get_asset_check_execution_history(key, limit=5)
+        assert record.status.value == "FAILED"
+        assert record.partition == "a"
+
+
+def test_events_that_cannot_all_be_stored_leave_none(work: Workplace) -> None:
+    with open_instance(work.folder) as instance:
+        run_id = tell_of(instance, 2)
+        storage = instance.event_log_storage
+        stored = storage.get_records_for_run(run_id).records
+        again = [one.event_log_entry for one in stored][:3]
+        broken: Any = None
+        with pytest.raises(Exception):  # noqa: B017
+            storage.store_event_batch([*again, broken])
+        assert len(storage.get_records_for_run(run_id).records) == len(stored)
+        assert told(instance) == {"0", "1"}
+
+
+def test_a_run_of_many_partitions_is_planned_in_few_transactions(work: Workplace) -> None:
+    files = [
+        work.api_file(f"{n}.csv", f"e{n},acme,2024-10-01T10:00:00Z,10,1.5,us-east")
+        for n in range(40)
+    ]
+    flow = work.flow("api_usage")
+    uploads = [receipt.upload.upload for receipt in flow.receive(files, "me")]
+    with open_instance(work.folder) as instance:
+        storage = instance.event_log_storage
+        assert isinstance(storage, OpenEventLog)
+        definitions = dg.Definitions.merge(schema_definitions(flow.schema), shared_definitions())
+        job = definitions.resolve_job_def(ingest_job_name(flow.schema))
+        batches(instance, flow.schema, uploads, UPLOADS_PER_RUN)
+        with counted_commits(storage) as made:
+            instance.create_run_for_job(
+                job, tags=run_tags(flow.schema, uploads), asset_selection=job.asset_selection
+            )
+        assert len(made) < 40
+        raw = dg.AssetKey(["api_usage", "raw_upload"])
+        planned = [storage.get_latest_planned_materialization_info(raw, one) for one in uploads]
+        assert None not in planned
