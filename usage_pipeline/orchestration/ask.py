@@ -12,10 +12,9 @@ from usage_pipeline.orchestration.batches import (
     UPLOADS_PER_RUN,
     batches,
     run_tags,
-    uploads_of,
+    uploads_of_runs,
 )
 from usage_pipeline.orchestration.jobs import ingest_job_name
-from usage_pipeline.orchestration.partitions import upload_partitions
 from usage_pipeline.orchestration.run_problems import why_it_failed
 from usage_pipeline.register.asks import Due
 from usage_pipeline.schema import EventSchema
@@ -45,9 +44,8 @@ def ask_for_runs(
     if flow.customers_problem() is not None:
         # Their runs could check nothing. The tick says why.
         due = [one for one in due if one.state != "received"]
-    ordered = instance.get_dynamic_partitions(upload_partitions(flow.schema).name or "")
     mine = [run for run in alive if concerns(run, flow.schema)]
-    busy = set().union(*(uploads_of(run, ordered) for run in mine))
+    busy = uploads_of_runs(instance, flow.schema, mine)
     tried = _with_attempts(instance, [one for one in due if one.upload not in busy], flow, said)
     ingesting = [run for run in mine if run.job_name == ingest_job_name(flow.schema)]
     free = RUNS_PER_SCHEMA - len(ingesting)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
@@ -12,6 +12,9 @@ from usage_pipeline.schema import EventSchema
 
 #: More uploads make one run's page, and what a crash repeats, needlessly large.
 UPLOADS_PER_RUN = 200
+
+#: Keys of partitions that are read at a time.
+_PAGE = 500
 
 SCHEMA_TAG = "usage_pipeline/schema"
 UPLOAD_TAG = "usage_pipeline/upload"
@@ -24,9 +27,28 @@ def batches(
     instance: dg.DagsterInstance, schema: EventSchema, uploads: Sequence[str], most: int
 ) -> list[list[str]]:
     """Add the partitions of uploads, and split them into runs of at most `most` neighbours."""
-    partitions = upload_partitions(schema)
-    add_partitions(instance, partitions, uploads)
-    return contiguous(instance.get_dynamic_partitions(partitions.name or ""), uploads, most)
+    add_partitions(instance, upload_partitions(schema), uploads)
+    return contiguous(partitions_from(instance, schema, uploads), uploads, most)
+
+
+def partitions_from(
+    instance: dg.DagsterInstance, schema: EventSchema, keys: Iterable[str]
+) -> list[str]:
+    """The partitions of uploads in the order in which they were added, from the first of `keys`.
+
+    Read from the newest back, as what is asked for is mostly new; all where a key is not there.
+    """
+    name = upload_partitions(schema).name or ""
+    wanted, found = set(keys), list[str]()
+    cursor, more = None, True
+    while wanted and more:
+        page = instance.get_paginated_dynamic_partitions(
+            name, limit=_PAGE, ascending=False, cursor=cursor
+        )
+        found += page.results
+        wanted.difference_update(page.results)
+        cursor, more = page.cursor, page.has_more
+    return found[::-1]
 
 
 def contiguous(ordered: Sequence[str], wanted: Sequence[str], most: int) -> list[list[str]]:
@@ -56,6 +78,16 @@ def name_tags(schema: EventSchema, uploads: Sequence[str]) -> dict[str, str]:
     first, *others = uploads
     named = f"{first} and {len(others)} more" if others else first
     return {SCHEMA_TAG: schema.name, UPLOAD_TAG: named}
+
+
+def uploads_of_runs(
+    instance: dg.DagsterInstance, schema: EventSchema, runs: Iterable[dg.DagsterRun]
+) -> set[str]:
+    """The uploads of a schema that runs work on."""
+    runs = list(runs)
+    ends = {run.tags[end] for run in runs for end in (RANGE_START, RANGE_END) if end in run.tags}
+    ordered = partitions_from(instance, schema, ends)
+    return set().union(*(uploads_of(run, ordered) for run in runs))
 
 
 def uploads_of(run: dg.DagsterRun, ordered: Sequence[str]) -> set[str]:

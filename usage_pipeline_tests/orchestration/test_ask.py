@@ -16,11 +16,14 @@ from usage_pipeline.orchestration.batches import (
     SCHEMA_TAG,
     UPLOAD_TAG,
     batches,
+    partitions_from,
     run_tags,
     uploads_of,
+    uploads_of_runs,
 )
-from usage_pipeline.orchestration.instance import open_instance
+from usage_pipeline.orchestration.instance import add_partitions, open_instance
 from usage_pipeline.orchestration.live_runs import hold, let_go, live_runs
+from usage_pipeline.orchestration.partitions import upload_partitions
 from usage_pipeline.orchestration.run_problems import why_it_failed
 from usage_pipeline.register import Upload
 from usage_pipeline_tests.conftest import workplace
@@ -398,3 +401,43 @@ class TestWhyARunFailed:
 
         result = job.execute_in_process(instance=instance, raise_on_error=False)
         return why_it_failed(instance, result.run_id)
+
+
+class TestPartitionsInTheirOrder:
+    KEYS = tuple(f"u{number:04d}" for number in reversed(range(1200)))
+
+    @pytest.fixture
+    def many(self, work: Workplace, instance: dg.DagsterInstance) -> dg.DagsterInstance:
+        add_partitions(instance, upload_partitions(work.flow().schema), self.KEYS)
+        return instance
+
+    @pytest.mark.parametrize("first", [0, 1, 600, 699, 700, 701, 1198, 1199])
+    def test_they_are_given_from_the_first_that_is_asked_for(
+        self, work: Workplace, many: dg.DagsterInstance, first: int
+    ) -> None:
+        found = partitions_from(many, work.flow().schema, {self.KEYS[first], self.KEYS[-1]})
+        assert tuple(found[-len(self.KEYS[first:]) :]) == self.KEYS[first:]
+
+    def test_the_oldest_are_not_read_for_the_newest(
+        self, work: Workplace, many: dg.DagsterInstance
+    ) -> None:
+        assert self.KEYS[0] not in partitions_from(many, work.flow().schema, self.KEYS[-200:])
+
+    def test_all_are_read_where_one_is_not_there(
+        self, work: Workplace, many: dg.DagsterInstance
+    ) -> None:
+        assert tuple(partitions_from(many, work.flow().schema, {"nobody"})) == self.KEYS
+
+    def test_none_are_read_for_nothing(self, work: Workplace, many: dg.DagsterInstance) -> None:
+        assert partitions_from(many, work.flow().schema, ()) == []
+
+    def test_a_range_of_old_uploads_keeps_them_busy(
+        self, work: Workplace, many: dg.DagsterInstance
+    ) -> None:
+        tags = {RANGE_START: self.KEYS[3], RANGE_END: self.KEYS[5]}
+        runs = [
+            dg.DagsterRun(job_name="x", tags=tags),
+            dg.DagsterRun(job_name="x", tags={PARTITION: self.KEYS[1150]}),
+        ]
+        busy = uploads_of_runs(many, work.flow().schema, runs)
+        assert busy == {*self.KEYS[3:6], self.KEYS[1150]}
