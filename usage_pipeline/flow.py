@@ -306,9 +306,7 @@ class Flow:
     def known_upload(self, file: Path) -> Upload | None:
         """The upload that has the bytes of a file anywhere; looks and stores nothing."""
         size = file.stat().st_size
-        if not self._has_register or size not in {
-            one.size for one in self.register.uploads(self.schema.name)
-        }:
+        if not self._has_register or not self.register.has_size(self.schema.name, size):
             return None
         with file.open("rb") as content:
             sha256 = hashlib.file_digest(content, "sha256").hexdigest()

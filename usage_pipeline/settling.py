@@ -22,6 +22,7 @@ from usage_pipeline.ledger.preview import located
 from usage_pipeline.ledger.rivals import Losses
 from usage_pipeline.metering.refresh import touched_windows
 from usage_pipeline.register import Decision, Register, Upload
+from usage_pipeline.register.decisions import Known
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.validation.check_files import first_of_each, with_conflicts
 from usage_pipeline.validation.findings import read_error_file, write_error_file
@@ -40,12 +41,12 @@ class Settling:
         """Have the register follow the ledger; returns uploads that the ledger has lost."""
         stands = {one.upload: one for one in standings(connection, self.schema)}
         lost = []
-        for upload in self.register.uploads(self.schema.name):
-            known = stands.get(upload.upload)
-            if known is not None and not _agrees(upload, known):
-                self._record(known)
-            elif known is None and upload.followed is not None:
-                lost.append(upload.upload)
+        for known in self.register.decisions.known(self.schema.name):
+            there = stands.get(known.upload)
+            if there is not None and known != _as_known(there):
+                self._record(there)
+            elif there is None and known.followed is not None:
+                lost.append(known.upload)
         return lost
 
     def _record(self, stands: Standing, losses: Losses | None = None) -> Upload:
@@ -125,14 +126,14 @@ class Settling:
         )
 
 
-def _agrees(upload: Upload, stands: Standing) -> bool:
-    """Whether the register knows where an upload stands."""
-    known = (
-        upload.followed,
-        upload.schema_version,
-        upload.place,
-        upload.ingested,
-        upload.duplicates,
-        upload.superseded,
+def _as_known(stands: Standing) -> Known:
+    """What the register knows where it agrees with the ledger."""
+    return Known(
+        stands.upload,
+        stands.decision,
+        stands.schema_version,
+        stands.place,
+        stands.ingested,
+        stands.duplicates,
+        stands.superseded,
     )
-    return known == (stands.decision, stands.schema_version, stands.place, *stands.counts.values())

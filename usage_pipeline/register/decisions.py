@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select, update
 
@@ -41,6 +41,21 @@ class Decision:
     schema_version: str
 
 
+class Known(NamedTuple):
+    """What the register knows of where an upload stands in the ledger."""
+
+    upload: str
+    followed: int | None
+    schema_version: str | None
+    place: int | None
+    ingested: int | None
+    duplicates: int | None
+    superseded: int | None
+
+
+_KNOWN_COLUMNS = [uploads.c[name] for name in Known._fields]
+
+
 class Decisions:
     """The decisions of a register. Every method is one transaction."""
 
@@ -59,6 +74,16 @@ class Decisions:
     def in_force(self, schema: str) -> list[Decision]:
         """The decision on each upload that the ledger is known to have followed last."""
         return self._select(schema, uploads.c.followed, uploads.c.followed.is_not(None))
+
+    def known(self, schema: str) -> list[Known]:
+        """Where each upload is known to stand in the ledger, in the order of receipt."""
+        query = (
+            select(*_KNOWN_COLUMNS)
+            .where(uploads.c.schema == schema)
+            .order_by(uploads.c.received_at, uploads.c.upload)
+        )
+        with self._engine.begin() as transaction:
+            return [Known._make(row) for row in transaction.execute(query)]
 
     def _select(
         self, schema: str, which: ColumnElement[int], wanted: ColumnElement[bool]

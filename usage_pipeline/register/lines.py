@@ -30,7 +30,7 @@ class WrongState(RuntimeError):
 
 def as_upload(row: Row[Any]) -> Upload:
     """The upload that a row of `UPLOAD_COLUMNS` is."""
-    return Upload(**row._mapping)
+    return Upload(*row)
 
 
 def find_upload(transaction: Connection, upload: str, schema: str | None) -> Upload:

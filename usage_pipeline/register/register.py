@@ -30,6 +30,9 @@ from usage_pipeline.register.stale import StaleWindows
 from usage_pipeline.register.states import DECISIONS, STEPS, Action, State
 from usage_pipeline.register.tables import history, metric_definitions, uploads, verdicts
 
+#: A database takes a bounded number of values in a statement; more keys are picked out here.
+_KEYS = 500
+
 _VERDICT_COLUMNS = [verdicts.c[column.name] for column in fields(Verdict)]
 _ENTRY_COLUMNS = [history.c[column.name] for column in fields(Entry)]
 
@@ -220,9 +223,17 @@ class Register:
             query = query.where(uploads.c.schema == schema)
         if states is not None:
             query = query.where(uploads.c.state.in_(states))
+        if keys is not None and len(keys) <= _KEYS:
+            query = query.where(uploads.c.upload.in_(keys))
         with self._engine.begin() as transaction:
             found = [as_upload(row) for row in transaction.execute(query)]
         return found if keys is None else [upload for upload in found if upload.upload in keys]
+
+    def has_size(self, schema: str, size: int) -> bool:
+        """Whether any upload has so many bytes."""
+        query = select(uploads.c.upload).where(uploads.c.schema == schema, uploads.c.size == size)
+        with self._engine.begin() as transaction:
+            return transaction.execute(query.limit(1)).first() is not None
 
     def verdict(self, upload: Upload, schema_version: str | None = None) -> Verdict | None:
         """What the checks said under `schema_version`, or under the version in force."""

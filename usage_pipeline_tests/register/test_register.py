@@ -250,3 +250,23 @@ def test_a_register_of_the_first_release_knows_what_the_ledger_followed(tmp_path
             old.execute(f"ALTER TABLE uploads DROP COLUMN {column}")
     old.close()
     assert Register(url).find(found.upload) == found
+
+
+@pytest.mark.parametrize("wanted", [2, 501])
+def test_uploads_are_found_by_their_keys_however_many(register: Register, wanted: int) -> None:
+    for number in range(502):
+        one = upload(f"u{number:03d}")
+        register.receive(one, f"identity {number}", "ops")
+    register.receive(upload("u001", "focus_usage"), "identity", "ops")
+    keys = [f"u{number:03d}" for number in reversed(range(wanted))]
+    found = register.uploads("api_usage", keys=keys)
+    assert [one.upload for one in found] == sorted(keys)
+    assert {one.schema for one in found} == {"api_usage"}
+    assert register.uploads("api_usage", keys=[]) == []
+
+
+def test_a_size_is_known_where_an_upload_of_the_schema_has_it(register: Register) -> None:
+    register.receive(upload(), "identity", "ops")
+    assert register.has_size("api_usage", 5)
+    assert not register.has_size("api_usage", 6)
+    assert not register.has_size("focus_usage", 5)
