@@ -15,10 +15,6 @@ from sqlalchemy.exc import IntegrityError
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.orchestration.live_runs import end_dead_runs
 
-#: What Dagster tells of together, such as that a run intends to make each of 200 partitions, is
-#: stored together, so many events at a time.
-EVENTS_AT_ONCE = 1000
-
 
 @contextmanager
 def open_instance(folder: DataFolder) -> Iterator[dg.DagsterInstance]:
@@ -26,7 +22,6 @@ def open_instance(folder: DataFolder) -> Iterator[dg.DagsterInstance]:
     home = folder.dagster_home
     home.mkdir(parents=True, exist_ok=True)
     os.environ["DAGSTER_HOME"] = str(home)
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(EVENTS_AT_ONCE))
     with ExitStack() as stack:
         # Two processes that make Dagster's databases at the same moment fail each other.
         with FileLock(home / ".opening"):

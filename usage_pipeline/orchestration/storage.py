@@ -7,6 +7,7 @@ work. What is written and where is as Dagster has it, and an event is durable be
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from threading import RLock
@@ -20,6 +21,10 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import QueuePool
+
+#: What Dagster tells of together, such as that a run intends to make each of 200 partitions, is
+#: stored together, at most so many events at a time.
+EVENTS_AT_ONCE = 1000
 
 
 class OpenEventLog(SqliteEventLogStorage):
@@ -114,6 +119,7 @@ class OpenStorage(DagsterSqliteStorage):
     """Dagster's storage in SQLite, with `OpenEventLog`; `dagster.yaml` names it."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(EVENTS_AT_ONCE))
         super().__init__(base_dir, inst_data)
         directory = self._event_log_storage._base_dir
         self._event_log_storage: SqliteEventLogStorage = OpenEventLog(directory)
