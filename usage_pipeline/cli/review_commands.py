@@ -66,10 +66,13 @@ def uploads(
     """List what came, in which state, with counts."""
     if schema is not None:
         schema_named(schema)
-    found = register().uploads(schema, None if state is None else [_state(state)])
+    states = None if state is None else [_state(state)]
+    # A table shows that there are more, and no more of them.
+    most = TABLE_ROWS + 1 if form is Format.table else None
+    found = register().uploads(schema, states, most=most)
     columns = _NARROW if form is Format.table else UPLOAD_COLUMNS
     show(
-        [upload_row(upload, UPLOAD_COLUMNS) for upload in found],
+        (upload_row(upload, UPLOAD_COLUMNS) for upload in found),
         columns,
         form,
         "No uploads. `usage-pipeline ingest FILE --schema NAME` takes one in.",

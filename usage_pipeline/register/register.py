@@ -216,18 +216,23 @@ class Register:
         schema: str | None = None,
         states: Collection[State] | None = None,
         keys: Collection[str] | None = None,
+        most: int | None = None,
     ) -> list[Upload]:
-        """Uploads in the order in which they were first received."""
+        """Uploads in the order in which they were first received; of all, the first `most`."""
         query = select(*UPLOAD_COLUMNS).order_by(uploads.c.received_at, uploads.c.upload)
         if schema is not None:
             query = query.where(uploads.c.schema == schema)
         if states is not None:
             query = query.where(uploads.c.state.in_(states))
-        if keys is not None and len(keys) <= _KEYS:
+        if keys is None:
+            query = query.limit(most)
+        elif len(keys) <= _KEYS:
             query = query.where(uploads.c.upload.in_(keys))
         with self._engine.begin() as transaction:
             found = [as_upload(row) for row in transaction.execute(query)]
-        return found if keys is None else [upload for upload in found if upload.upload in keys]
+        if keys is not None:
+            found = [upload for upload in found if upload.upload in keys]
+        return found[:most]
 
     def has_size(self, schema: str, size: int) -> bool:
         """Whether any upload has so many bytes."""

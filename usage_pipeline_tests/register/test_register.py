@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -270,3 +271,16 @@ def test_a_size_is_known_where_an_upload_of_the_schema_has_it(register: Register
     assert register.has_size("api_usage", 5)
     assert not register.has_size("api_usage", 6)
     assert not register.has_size("focus_usage", 5)
+
+
+def test_the_first_uploads_are_found_without_all_others(register: Register) -> None:
+    for number in range(5):
+        came = NOW + timedelta(minutes=-number)
+        one = replace(upload(f"u{number}"), received_at=came)
+        register.receive(one, f"identity {number}", "ops")
+    first = [one.upload for one in register.uploads("api_usage", most=2)]
+    assert first == ["u4", "u3"]
+    assert [one.upload for one in register.uploads("api_usage", keys=["u0", "u1"], most=1)] == [
+        "u1"
+    ]
+    assert len(register.uploads("api_usage", most=9)) == 5
