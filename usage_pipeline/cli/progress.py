@@ -79,6 +79,7 @@ class _Shown:
         self._bars = bars
         self._task = bars.add_task(words, total=None, words="")
         self._what: str | None = None
+        self._phase = ""
         self._began = time.monotonic()
 
     def __call__(self, advance: Advance) -> None:
@@ -92,7 +93,10 @@ class _Shown:
                 _short(printable(advance.what)), completed=done, total=total, words=words
             )
         else:
-            self._bars.update(self._task, completed=done, total=total, words=words)
+            # A phase may be over before the line is drawn again by itself.
+            refresh = advance.phase != self._phase
+            self._bars.update(self._task, completed=done, total=total, words=words, refresh=refresh)
+        self._phase = advance.phase
 
     def _words(self, advance: Advance) -> str:
         if advance.phase == "rebuilding":
