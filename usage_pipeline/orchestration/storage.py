@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -33,7 +34,7 @@ class OpenEventLog(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._open: dict[str, Engine] = {}
         self._tables: set[str] = set()
-        self._together_in: ExitStack | None = None
+        self._connections: ExitStack | None = None
         self._begun: dict[str, Connection] = {}
         super().__init__(base_dir, inst_data)
         # Dagster's lock, one thread at a time, but for several transactions of an event.
@@ -43,45 +44,54 @@ class OpenEventLog(SqliteEventLogStorage):
         """Store an event: a transaction in each file that it goes to."""
         with self._together():
             super().store_event(event)
+        self._show([event])
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store several events, all or none in each file that they go to."""
         with self._together():
             super().store_event_batch(events)
+        self._show(events)
+
+    def _show(self, events: Sequence[EventLogEntry]) -> None:
+        """Touch the files of runs: the page of a run is told of events by watching its file, and
+        what is written lies in the log beside it until that is full or closed.
+        """
+        for run_id in {event.run_id for event in events if event.run_id}:
+            with suppress(FileNotFoundError):
+                os.utime(self.path_for_shard(run_id))
 
     @contextmanager
     def _together(self) -> Iterator[None]:
-        """Make one transaction in each file of all that the block does there."""
+        """Make one transaction in each file of all that the block does there.
+
+        They are committed in the order in which they began, a run's own log before the index.
+        """
         with self._db_lock:
-            if self._together_in is not None:
+            if self._connections is not None:
                 yield
                 return
             try:
-                with ExitStack() as self._together_in:
+                with ExitStack() as self._connections:
                     yield
+                    for connection in self._begun.values():
+                        connection.commit()
             finally:
-                self._together_in = None
+                self._connections = None
                 self._begun.clear()
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
         with self._db_lock:
-            if self._together_in is None:
-                with self._transaction(shard) as connection:
+            if self._connections is None:
+                with self._engine(shard).begin() as connection:
                     yield connection
                 return
             if shard not in self._begun:
-                self._begun[shard] = self._together_in.enter_context(self._transaction(shard))
+                connection = self._connections.enter_context(self._engine(shard).connect())
+                # At once: where none has begun, Dagster makes transactions of its own.
+                connection.begin()
+                self._begun[shard] = connection
             yield self._begun[shard]
-
-    @contextmanager
-    def _transaction(self, shard: str) -> Iterator[Connection]:
-        engine = self._engine(shard)
-        if shard not in self._initialized_dbs:
-            self._initdb(engine)
-            self._initialized_dbs.add(shard)
-        with engine.connect() as connection, connection.begin():
-            yield connection
 
     def _engine(self, shard: str) -> Engine:
         if shard not in self._open:
@@ -93,6 +103,9 @@ class OpenEventLog(SqliteEventLogStorage):
                 pool_size=1,
                 connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
             )
+        if shard not in self._initialized_dbs:
+            self._initdb(self._open[shard])
+            self._initialized_dbs.add(shard)
         return self._open[shard]
 
     def has_table(self, table_name: str) -> bool:
@@ -116,11 +129,16 @@ class OpenEventLog(SqliteEventLogStorage):
 
 
 class OpenStorage(DagsterSqliteStorage):
-    """Dagster's storage in SQLite, with `OpenEventLog`; `dagster.yaml` names it."""
+    """Dagster's storage in SQLite, with `OpenEventLog`; `dagster.yaml` names it.
+
+    Has Dagster hand over events together in this process and its children, unless the environment
+    says otherwise: there is no other place to ask for that.
+    """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(EVENTS_AT_ONCE))
-        super().__init__(base_dir, inst_data)
+        # As Dagster reads the home that this is said to lie in.
+        super().__init__(str(Path(base_dir).expanduser()), inst_data)
         directory = self._event_log_storage._base_dir
         self._event_log_storage: SqliteEventLogStorage = OpenEventLog(directory)
 

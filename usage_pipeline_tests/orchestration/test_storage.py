@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import dagster as dg
@@ -102,6 +103,32 @@ def test_records_of_dagsters_own_storage_are_read_and_added_to(work: Workplace) 
         assert told(instance) == {"0", "1"}
         tell_of(instance, 3)
         assert told(instance) == {"0", "1", "2"}
+
+
+def test_the_page_of_a_run_is_told_of_what_the_runs_process_stores(work: Workplace) -> None:
+    tell = """
+import sys
+from pathlib import Path
+from usage_pipeline.data_folder import DataFolder
+from usage_pipeline.orchestration.instance import open_instance
+with open_instance(DataFolder(Path(sys.argv[1]))) as instance:
+    instance.report_engine_event("on its way", instance.get_run_by_id(sys.argv[2]))
+    sys.stdin.read()
+"""
+    seen: Queue[str] = Queue()
+    with open_instance(work.folder) as instance:
+        run_id = tell_of(instance, 1)
+        instance.watch_event_logs(run_id, None, lambda event, _: seen.put(event.message))
+        teller = subprocess.Popen(
+            [sys.executable, "-c", tell, work.folder.root, run_id], stdin=subprocess.PIPE
+        )
+        try:
+            # While the run's process lives: at its end, files are closed, and so is the question.
+            while seen.get(timeout=30) != "on its way":
+                pass
+        finally:
+            teller.kill()
+            teller.wait()
 
 
 def test_a_record_is_there_although_its_process_was_killed(work: Workplace) -> None:
