@@ -173,6 +173,23 @@ def test_totals_are_exact_beyond_what_the_column_can_hold(flow: Flow, tmp_path: 
     assert str(dry.profile.in_file.totals["amount"]) == str(exact)
 
 
+@pytest.mark.parametrize(
+    ("scale", "amount", "total"),
+    [(0, "6" + "0" * 37, "24" + "0" * 37), (38, "-0." + "9" * 38, "-3." + "9" * 37 + "6")],
+)
+def test_totals_are_exact_where_all_digits_are_on_one_side_of_the_point(
+    tmp_path: Path, scale: int, amount: str, total: str
+) -> None:
+    schema = schema_with("keep_last")
+    wide = schema.fields["amount"].model_copy(update={"precision": 38, "scale": scale})
+    schema = schema.model_copy(update={"fields": {**schema.fields, "amount": wide}})
+    flow = Flow(schema, DataFolder(tmp_path / "data"))
+    content = [("a", str(n), 1, amount) for n in range(4)]
+    [dry] = flow.dry_run([file_of(tmp_path, 0, content)], 10)
+    assert dry.profile is not None
+    assert dry.profile.in_file.totals["amount"] == Decimal(total)
+
+
 def test_a_newer_reading_is_held_against_the_others_only(flow: Flow, tmp_path: Path) -> None:
     upload, _ = checked(flow, received(flow, file_of(tmp_path, 0, [("a", "x", 1, "1")])))
     let_in(flow, upload)
