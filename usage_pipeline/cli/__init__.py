@@ -23,9 +23,10 @@ def program() -> None:
 
     def end() -> None:
         # What cannot be written is told by Python, which then ends as it always does.
-        with suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
+        with suppress(OSError, ValueError):
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None:  # closed by whoever called
+                    stream.flush()
             if code is not None:
                 os._exit(code)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.pool import QueuePool
@@ -11,6 +13,15 @@ from sqlalchemy.pool import QueuePool
 from usage_pipeline.register.tables import metadata
 
 BUSY_SECONDS = 60
+
+#: A process may end without freeing them: closed, a register's log is folded into its one file.
+_opened: WeakSet[Engine] = WeakSet()
+
+
+@atexit.register
+def _close() -> None:
+    for engine in list(_opened):
+        engine.dispose()
 
 
 def connect(url: str) -> Engine:
@@ -29,6 +40,7 @@ def connect(url: str) -> Engine:
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         )
         _make_durable(engine)
+        _opened.add(engine)
     with engine.begin() as transaction:
         metadata.create_all(transaction)
         _upgrade(transaction)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -55,6 +56,12 @@ def test_a_clean_file_needs_nothing_to_draw_or_to_write_workbooks(
     unused = {"matplotlib", "openpyxl", "dagster_webserver", "great_expectations"}
     assert loaded & unused == set()
     assert ("dagster" in loaded) is (command == "ingest")
+
+
+def test_a_command_leaves_the_register_in_its_one_file(work: Workplace) -> None:
+    file = work.api_file("a.csv", "e1,acme,2024-10-01T10:00:00Z,1,1.5,us-east")
+    assert run_program("ingest", str(file), "--schema", "api_usage").returncode == 0
+    assert not Path(f"{work.folder.register}-wal").exists()
 
 
 def test_what_cannot_be_imported_meanwhile_is_told_by_whoever_needs_it(work: Workplace) -> None:

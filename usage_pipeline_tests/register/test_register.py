@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
+import weakref
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +15,7 @@ import pytest
 
 from usage_pipeline.register import Register, State, UnknownUpload, Upload, WrongState
 from usage_pipeline.register.states import STATES, STEPS, Action
+from usage_pipeline_tests.memory import memory_folder
 from usage_pipeline_tests.register.lives import COUNTS, brought_to, followed, verdict
 
 NOW = datetime(2024, 10, 31, 12, tzinfo=UTC)
@@ -284,3 +287,10 @@ def test_the_first_uploads_are_found_without_all_others(register: Register) -> N
         "u1"
     ]
     assert len(register.uploads("api_usage", most=9)) == 5
+
+
+def test_a_register_that_nobody_uses_any_more_is_freed() -> None:
+    with memory_folder() as folder:
+        engine = weakref.ref(Register(f"sqlite:///{folder / 'register.sqlite'}")._engine)
+        gc.collect()
+        assert engine() is None
