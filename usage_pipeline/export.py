@@ -18,7 +18,7 @@ from usage_pipeline.metering.tables import has_values, metric_table
 from usage_pipeline.schema import EventSchema
 from usage_pipeline.warehouse import Warehouse
 from usage_pipeline.warehouse.connection import Connection
-from usage_pipeline.warehouse.sql import literal
+from usage_pipeline.warehouse.sql import column_list, literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,9 @@ def write_values(
     )
     unfinished = file.with_name(f".{uuid4().hex}")
     try:
-        count = _write(connection, "FROM chosen ORDER BY window_start, customer_id", unfinished)
+        spec = schema.all_metrics[metric]
+        order = column_list(["window_start", "customer_id", *spec.group_by])
+        count = _write(connection, f"FROM chosen ORDER BY {order}", unfinished)
         unfinished.replace(file)
     finally:
         unfinished.unlink(missing_ok=True)
