@@ -19,6 +19,9 @@ from usage_pipeline.validation.suite import RuleResult, SuiteRunner
 from usage_pipeline.warehouse.connection import Connection
 from usage_pipeline.warehouse.sql import parquet
 
+#: So many rows are held apart in memory.
+_FEW = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
@@ -91,6 +94,8 @@ def _check(
         raise RuntimeError(
             f"{mapped.source.file_name}: {mapped.lines} records were read and {lines} mapped"
         )
+    if found:
+        _gather_broken(connection, found)
     results = _results(connection, suite, lines, found)
     codes = _counts(connection, mapped, results)
     repeats, repeat_findings = repeated_events(connection, "frame", schema, max_errors)
@@ -102,7 +107,7 @@ def _check(
         for warning in (False, True)
         for finding in broken_rules(
             connection,
-            "frame",
+            "broken",
             [one.rule for one in results if one.unexpected and one.rule.warning is warning],
             fields,
             mapped.mapping,
@@ -151,19 +156,28 @@ def first_of_each(
     return sorted([*errors, *warnings], key=lambda one: one.line or 0)
 
 
+def _gather_broken(connection: Connection, found: int) -> None:
+    """Make `broken`, the rows of `frame` that break a rule: `written` marks them.
+
+    Several look at them, and few are set apart for that: each look would read the whole frame.
+    """
+    rows = "SELECT * FROM frame WHERE written IS NOT NULL"
+    if found <= _FEW:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE few_broken AS {rows}")
+        rows = "SELECT * FROM few_broken"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW broken AS {rows}")
+
+
 def _results(
     connection: Connection, suite: SuiteRunner, lines: int, found: int
 ) -> list[RuleResult]:
-    """What the suite says of `frame`, whose rows that break any rule are marked by `written`.
+    """What the suite says of a frame, of which it is shown `broken` alone.
 
-    It is shown these alone: the same conditions marked them, and of the others nothing is to be
-    counted. A file without one does not wait seconds for Great Expectations to be imported.
+    The same conditions marked these rows, and of the others nothing is to be counted. A file
+    without any does not wait seconds for Great Expectations to be imported.
     """
     if not found:
         return [RuleResult(rule, lines, 0) for rule in suite.rules]
-    connection.execute(
-        "CREATE OR REPLACE TEMP VIEW broken AS SELECT * FROM frame WHERE written IS NOT NULL"
-    )
     return [replace(one, checked=lines) for one in suite.run(connection, "broken")]
 
 
@@ -172,7 +186,7 @@ def _counts(
 ) -> dict[str, int]:
     """{code: how often}, exact however many messages were kept."""
     codes = Counter(warning.code for warning in mapped.warnings)
-    faults = "SELECT fault, count(*) FROM frame WHERE fault IS NOT NULL GROUP BY fault"
+    faults = "SELECT fault, count(*) FROM broken WHERE fault IS NOT NULL GROUP BY fault"
     codes.update(dict(connection.execute(faults).fetchall()) if mapped.faulty else {})
     for result in results:
         codes[result.rule.code] += result.unexpected
