@@ -12,6 +12,7 @@ from usage_pipeline.checking import Checking
 from usage_pipeline.data_folder import DataFolder
 from usage_pipeline.intake import Archive, receive_files, shown_name
 from usage_pipeline.intake.identity import captured_values, identity_of
+from usage_pipeline.intake.look import Look
 from usage_pipeline.intake.take import Large, Taken, take_dropped
 from usage_pipeline.ledger import (
     Followed,
@@ -48,6 +49,8 @@ class Flow:
     schema: EventSchema
     folder: DataFolder
     progress: Progress = field(default_factory=watcher)
+    #: Frames that were just searched for events that are there twice, and have none.
+    _distinct: dict[Path, Look] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def archive(self) -> Archive:
@@ -134,7 +137,7 @@ class Flow:
 
     @property
     def _settling(self) -> Settling:
-        return Settling(self.schema, self.archive, self.register)
+        return Settling(self.schema, self.archive, self.register, self._distinct)
 
     def check(self, uploads: Iterable[Upload]) -> Iterator[tuple[Upload, CheckedFile | Exception]]:
         """Map and check uploads, store each verdict, and confirm what passed where no person must.
@@ -145,6 +148,9 @@ class Flow:
         confirmed_by = AUTOMATIC if self.schema.confirm == "automatic" else None
         for upload, checked in self._checking.check(uploads, self.archive, self.register):
             if isinstance(checked, CheckedFile):
+                frame = checked.mapped.frame
+                if frame is not None and checked.verdict.duplicates == 0:
+                    self._distinct[frame] = Look.at(frame)
                 yield self.register.judge(upload, checked.verdict, confirmed_by), checked
             else:
                 yield upload, checked

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from usage_pipeline.intake import Archive
+from usage_pipeline.intake.look import Look
 from usage_pipeline.ledger import (
     ConflictRefused,
     Decided,
@@ -31,11 +33,16 @@ from usage_pipeline.warehouse.connection import Connection
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """One schema's stores, which are brought to agree."""
+    """One schema's stores, which are brought to agree.
+
+    distinct: mapped frames in which no event is twice, and what they looked like when that was
+    found.
+    """
 
     schema: EventSchema
     archive: Archive
     register: Register
+    distinct: Mapping[Path, Look]
 
     def follow_warehouse(self, connection: Connection) -> list[str]:
         """Have the register follow the ledger; returns uploads that the ledger has lost."""
@@ -97,7 +104,9 @@ class Settling:
     def _decided(self, decision: Decision) -> Decided:
         upload, version = decision.upload.upload, decision.schema_version
         frame = self.archive.mapped(self.schema.name, upload, version)
-        return Decided(upload, decision.id, decision.active, version, frame)
+        distinct = frame in self.distinct and frame.exists()
+        distinct = distinct and Look.at(frame) == self.distinct[frame]
+        return Decided(upload, decision.id, decision.active, version, frame, distinct)
 
     def _before_commit(self, decided: Decided, place: int, slots: list[datetime]) -> bool:
         return self.register.decisions.committing(

@@ -33,7 +33,7 @@ class Decided:
     """What a decision wants of the ledger.
 
     decision: its number in the register. active: whether the upload's rows are to be in; `frame`
-    has them, mapped by `schema_version`.
+    has them, mapped by `schema_version`. distinct: it is known to have no event twice.
     """
 
     upload: str
@@ -41,6 +41,7 @@ class Decided:
     active: bool
     schema_version: str
     frame: Path
+    distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ def change(
         take_out(connection, schema, place)
     valid, events = 0, 0
     if decided.active:
-        put_in(connection, schema, place, decided.frame)
+        put_in(connection, schema, place, decided.frame, distinct=decided.distinct)
         valid, events = count_incoming(connection, schema)
     columns = "upload, schema_version, decision, active, valid, events"
     values = [

@@ -49,14 +49,19 @@ def take_out(connection: Connection, schema: EventSchema, place: int) -> None:
         _move(connection, "heirs", displaced, table)
 
 
-def put_in(connection: Connection, schema: EventSchema, place: int, frame: Path) -> None:
+def put_in(
+    connection: Connection, schema: EventSchema, place: int, frame: Path, *, distinct: bool = False
+) -> None:
     """Put the valid rows of a mapped frame in at a place that has none; losers are displaced.
+
+    Args:
+        distinct: the frame is known to have no event twice; it is not searched for any.
 
     Raises:
         LedgerShapeChanged: the frame was mapped to other types than the tables have.
     """
     table, displaced = ingestion_table(schema), displaced_table(schema)
-    some_lose = meet(connection, schema, place, frame)
+    some_lose = meet(connection, schema, place, frame, distinct=distinct)
     if _count(connection, "demoted"):
         _move(connection, "demoted", table, displaced)
     winners = "incoming ANTI JOIN losers USING (line)" if some_lose else "incoming"
@@ -66,7 +71,9 @@ def put_in(connection: Connection, schema: EventSchema, place: int, frame: Path)
     _note(connection, winners, 1, place)
 
 
-def meet(connection: Connection, schema: EventSchema, place: int, frame: Path) -> bool:
+def meet(
+    connection: Connection, schema: EventSchema, place: int, frame: Path, *, distinct: bool = False
+) -> bool:
     """Hold the valid rows of a mapped frame, `incoming`, against the tables, which do not change.
 
     Makes `rivals` (line, winner_place, winner_line, conflict), what each line met in the ingestion
@@ -81,7 +88,7 @@ def meet(connection: Connection, schema: EventSchema, place: int, frame: Path) -
         f"""CREATE OR REPLACE TEMP VIEW incoming AS
             SELECT line, {fields_of(connection, schema, rows)} FROM {rows} WHERE valid"""
     )
-    return _find_losers(connection, schema, place)
+    return _find_losers(connection, schema, place, distinct)
 
 
 def moved_slots(connection: Connection) -> list[datetime]:
@@ -119,7 +126,7 @@ def _find_heirs(connection: Connection, schema: EventSchema, place: int) -> int:
     return _count(connection, "heirs")
 
 
-def _find_losers(connection: Connection, schema: EventSchema, place: int) -> bool:
+def _find_losers(connection: Connection, schema: EventSchema, place: int, distinct: bool) -> bool:
     for table in ("rivals", "losers"):
         connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE {table}
@@ -137,11 +144,12 @@ def _find_losers(connection: Connection, schema: EventSchema, place: int) -> boo
     )
     if _count(connection, "known"):
         _meet_the_known(connection, schema, place, same)
-    [(may,)] = connection.execute(may_repeat(schema, "incoming")).fetchall()
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE best_lines AS
-            {repeated(schema, "incoming")} {"" if may else "LIMIT 0"}"""
-    )
+    if not distinct:
+        [(may,)] = connection.execute(may_repeat(schema, "incoming")).fetchall()
+        distinct = not may
+    # With a limit of nothing, the engine does not group.
+    best, none = repeated(schema, "incoming"), "LIMIT 0" if distinct else ""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE best_lines AS {best} {none}")
     if _count(connection, "best_lines"):
         connection.execute(
             f"""INSERT INTO losers

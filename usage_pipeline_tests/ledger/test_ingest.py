@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from usage_pipeline.flow import Flow
@@ -45,6 +46,21 @@ def test_a_crash_before_the_commit_leaves_nothing_and_the_next_run_heals(
     ingest(flow, [])
     assert work.upload(uploads[0].upload).state == "ingested"
     assert len(work.listing("events", "--schema", "api_usage")) == 1
+
+
+def test_a_frame_that_was_replaced_since_its_check_is_searched_for_repeats_again(
+    work: Workplace,
+) -> None:
+    flow = work.flow()
+    [upload] = confirmed(flow, work.api_file("a.csv", ROW, ROW.replace("e1", "e2")))
+    frame = flow.archive.mapped("api_usage", upload.upload, flow.version)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"CREATE TABLE other AS FROM '{frame}'")
+        connection.execute("UPDATE other SET event_id = 'e1'")
+        connection.execute(f"COPY other TO '{frame}' (FORMAT parquet)")
+    ingest(flow, [upload])
+    assert [row["line"] for row in work.listing("events", "--schema", "api_usage")] == [2]
 
 
 def test_a_crash_after_the_commit_is_repaired_from_the_warehouse(
