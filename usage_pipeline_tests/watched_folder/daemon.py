@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from unittest.mock import patch
 
 import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorTick
@@ -155,7 +156,11 @@ class Daemon:
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:
         """Dagster's records, looked at without healing anything as a command would."""
-        with dg.DagsterInstance.from_config(str(self.work.folder.dagster_home)) as instance:
+        home = str(self.work.folder.dagster_home)
+        with (
+            patch.dict(os.environ, {"DAGSTER_HOME": home}),
+            dg.DagsterInstance.from_config(home) as instance,
+        ):
             yield instance
 
     def runs(self, job: str) -> list[dg.DagsterRun]:
