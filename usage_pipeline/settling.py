@@ -104,8 +104,8 @@ class Settling:
     def _decided(self, decision: Decision) -> Decided:
         upload, version = decision.upload.upload, decision.schema_version
         frame = self.archive.mapped(self.schema.name, upload, version)
-        distinct = frame in self.distinct and frame.exists()
-        distinct = distinct and Look.at(frame) == self.distinct[frame]
+        known = self.distinct.get(frame)
+        distinct = known is not None and frame.exists() and Look.at(frame) == known
         return Decided(upload, decision.id, decision.active, version, frame, distinct)
 
     def _before_commit(self, decided: Decided, place: int, slots: list[datetime]) -> bool:
